@@ -1,0 +1,403 @@
+"""Makes the tape on which simmm and its peer are timed and compared.
+
+One linear perpetual with a tick of 1.0 near 59,800 and a lot of 1e-5. Row 0 clears the book, rows
+1 to 100 are its first snapshot. Of all rows one in ten is a trade at the touch, and the row after
+each trade is the change of the book that it causes, with the same clocks. All other rows set one
+level within ten ticks of the touch. Blocks are drawn and written one by one, so that memory does
+not grow with the number of rows.
+
+Run ``python benchmarks/peer_tape.py FOLDER`` with any interpreter that has NumPy and numba.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+DEPTH, TRADE, CLEAR, SNAPSHOT = 0, 1, 2, 3
+"""Values of the column ``kind``."""
+
+COLUMNS: dict[str, str] = {
+    "exch_ts": "i8",
+    "local_ts": "i8",
+    "kind": "i1",
+    "side": "i1",
+    "px": "f8",
+    "qty": "f8",
+    "px_ticks": "i8",
+    "qty_lots": "i8",
+}
+"""Column names and NumPy types; ``side`` is 1 for bid or buyer, -1 for ask or seller, else 0."""
+
+TICK_SIZE = 1.0
+LOTS_PER_UNIT = 100_000
+LOT_SIZE = 1 / LOTS_PER_UNIT
+FEED_LATENCY_NS = 5_000_000
+MEAN_GAP_NS = 2_000_000
+FIRST_TS_NS = 1_700_000_000_000_000_000
+SNAPSHOT_LEVELS = 50
+HEAD_ROWS = 1 + 2 * SNAPSHOT_LEVELS
+FORMAT = 1
+
+_FIRST_BID_TICKS = 59_800
+_WINDOW = 1 << 16
+_WINDOW_LOW = _FIRST_BID_TICKS - _WINDOW // 2
+_BLOCK_ROWS = 1_000_000
+
+# The shape of the flow. Sizes are in lots, shares are out of 2**16. The numbers were set once so
+# that the spread averages 1.07 ticks and 4.6 rows in a hundred move the best bid or ask.
+_TARGET_LOTS = 82_000
+_LEAST_LEVEL_LOTS = 500
+_LEAST_TRADE_LOTS = 100
+_REFILL_SHARE = 29_000
+_DEPTH_WEIGHTS = (30, 17, 12, 10, 8, 7, 6, 4, 3, 3)
+
+
+@dataclass(frozen=True)
+class TapeFacts:
+    """What an independent replay of a tape counts; ratios are per row after the snapshot."""
+
+    rows: int
+    trades: int
+    span_s: float
+    crossed_or_empty_rows: int
+    off_touch_trades: int
+    unexplained_trades: int
+    far_rows: int
+    mean_spread_ticks: float
+    bbo_moves: int
+    low_ticks: int
+    high_ticks: int
+
+
+@njit
+def _next_level(size, at, step):
+    """First tick with size beyond `at` in the direction `step`."""
+    at += step
+    while 0 <= at < size.size and size[at] == 0:
+        at += step
+    if not 0 <= at < size.size:
+        raise ValueError("the drawn book ran empty; take another seed")
+    return at
+
+
+@njit
+def _may_empty(size, at, step):
+    """Whether another level stands within ten ticks behind `at`, so that `at` may be emptied."""
+    for distance in range(1, 11):
+        if size[at + step * distance] > 0:
+            return True
+    return False
+
+
+@njit
+def _fill_block(size, touch, is_trade, draw, distances, kind, side, px, qty, first_of_group):
+    """Write one block of rows and move the book on.
+
+    `size` has shape (2, window), `touch` (2,) holds best bid and best ask as window indices;
+    index 0 is the bid. `draw` has shape (groups, 4), 16 random bits each: side, choice, distance,
+    size. The block ends with its last group.
+    """
+    row = 0
+    for group in range(is_trade.size):
+        end = np.int64(draw[group, 0] & 1)
+        step = -1 if end == 0 else 1
+        best = touch[end]
+        roll = np.int64(draw[group, 3])
+        first_of_group[row] = 1
+        if is_trade[group]:
+            lots = min(_LEAST_TRADE_LOTS + ((roll * roll * roll) >> 32), size[end, best])
+            left = size[end, best] - lots
+            if left == 0 and not _may_empty(size[end], best, step):
+                spared = min(lots - 1, np.int64(1))
+                lots, left = lots - spared, spared
+            kind[row], side[row], px[row], qty[row] = TRADE, step, best, lots
+            row += 1
+            first_of_group[row] = 0
+            at = best
+        else:
+            lots = _LEAST_LEVEL_LOTS + ((roll * roll) >> 15)
+            spread = touch[1] - touch[0]
+            if spread > 1 and draw[group, 1] < _REFILL_SHARE:
+                at, left = best - step, lots
+            else:
+                at = best + step * distances[draw[group, 2] & 255]
+                old = size[end, at]
+                # Cancels grow likelier with what is shown, so that levels hover about the target.
+                if old > 0 and np.int64(draw[group, 1]) * (old + _TARGET_LOTS) < old << 16:
+                    left = max(old - lots, 0)
+                    if left == 0 and not _may_empty(size[end], at, step):
+                        left = old
+                else:
+                    left = old + lots
+        size[end, at] = left
+        kind[row], side[row], px[row], qty[row] = DEPTH, -step, at, left
+        row += 1
+        if left > 0 and (at - best) * step < 0:
+            touch[end] = at
+        elif left == 0 and at == best:
+            touch[end] = _next_level(size[end], best, step)
+    return row
+
+
+@njit
+def _replay(kind, side, px, qty, exch_ts, first_row, window_low, window, out):
+    """Count a tape's facts with a book that shares nothing with the generator's."""
+    bids = np.zeros(window, np.int64)
+    asks = np.zeros(window, np.int64)
+    bid, ask = -1, window
+    for row in range(kind.size):
+        if kind[row] == CLEAR:
+            bids[:] = 0
+            asks[:] = 0
+            bid, ask = -1, window
+            continue
+        at = px[row] - window_low
+        if kind[row] == TRADE:
+            out[0] += 1
+            at_touch = at == (ask if side[row] == 1 else bid)
+            out[2] += not at_touch
+            shown = asks[at] if side[row] == 1 else bids[at]
+            follower = row + 1
+            explained = (
+                follower < kind.size
+                and exch_ts[follower] == exch_ts[row]
+                and kind[follower] == DEPTH
+                and side[follower] == -side[row]
+                and px[follower] == px[row]
+                and qty[follower] == shown - qty[row]
+            )
+            out[3] += not explained
+            continue
+        if kind[row] == DEPTH:
+            out[4] += abs(at - (bid if side[row] == 1 else ask)) > 10
+        old_bid, old_ask = bid, ask
+        if side[row] == 1:
+            bids[at] = qty[row]
+            if qty[row] > 0:
+                bid = max(bid, at)
+            while bid >= 0 and bids[bid] == 0:
+                bid -= 1
+        else:
+            asks[at] = qty[row]
+            if qty[row] > 0:
+                ask = min(ask, at)
+            while ask < window and asks[ask] == 0:
+                ask += 1
+        if row < first_row:
+            continue
+        out[1] += bid < 0 or ask >= window or bid >= ask
+        out[5] += ask - bid
+        out[6] += 1
+        out[7] += bid != old_bid or ask != old_ask
+
+
+def replay_facts(columns: dict[str, NDArray]) -> TapeFacts:
+    """Replay `columns` and count what a consistent tape must or must not have.
+
+    Parameters
+    ----------
+    columns
+        Columns as `load_columns` gives them.
+
+    Returns
+    -------
+    TapeFacts
+        ``unexplained_trades`` are trades whose next row is not the change they cause;
+        ``far_rows`` change a level more than ten ticks from their own touch.
+    """
+    px = columns["px_ticks"]
+    priced = np.asarray(columns["kind"]) != CLEAR
+    low, high = int(px[priced].min()), int(px[priced].max())
+    out = np.zeros(8, np.int64)
+    _replay(
+        columns["kind"],
+        columns["side"],
+        px,
+        columns["qty_lots"],
+        columns["exch_ts"],
+        HEAD_ROWS,
+        low - 1,
+        high - low + 3,
+        out,
+    )
+    trades, broken, off_touch, unexplained, far, spread_sum, counted, moves = out.tolist()
+    return TapeFacts(
+        rows=len(px),
+        trades=trades,
+        span_s=(int(columns["exch_ts"][-1]) - int(columns["exch_ts"][0])) / 1e9,
+        crossed_or_empty_rows=broken,
+        off_touch_trades=off_touch,
+        unexplained_trades=unexplained,
+        far_rows=far,
+        mean_spread_ticks=spread_sum / max(counted, 1),
+        bbo_moves=moves,
+        low_ticks=low,
+        high_ticks=high,
+    )
+
+
+class _Writer:
+    """Column files of a known length, written block by block."""
+
+    def __init__(self, folder: Path, rows: int) -> None:
+        self.row = 0
+        self.files = {
+            name: np.lib.format.open_memmap(
+                folder / f"{name}.npy", mode="w+", dtype=dtype, shape=(rows,)
+            )
+            for name, dtype in COLUMNS.items()
+        }
+
+    def append(
+        self, exch_ts: NDArray, kind: NDArray, side: NDArray, ticks: NDArray, lots: NDArray
+    ) -> None:
+        block = {
+            "exch_ts": exch_ts,
+            "local_ts": exch_ts + FEED_LATENCY_NS,
+            "kind": kind,
+            "side": side,
+            "px": ticks * TICK_SIZE,
+            "qty": lots / LOTS_PER_UNIT,
+            "px_ticks": ticks,
+            "qty_lots": lots,
+        }
+        for name, values in block.items():
+            self.files[name][self.row : self.row + len(values)] = values
+        self.row += len(exch_ts)
+
+    def close(self) -> None:
+        for column in self.files.values():
+            column.flush()
+        self.files = {}
+
+
+def _head(rng: np.random.Generator, size: NDArray, touch: NDArray) -> tuple[NDArray, ...]:
+    """Fill the book and give the clear and snapshot rows as kind, side, ticks, lots."""
+    levels = np.arange(SNAPSHOT_LEVELS)
+    touch[:] = _FIRST_BID_TICKS - _WINDOW_LOW, _FIRST_BID_TICKS + 1 - _WINDOW_LOW
+    lots = rng.integers(_TARGET_LOTS // 2, _TARGET_LOTS * 3 // 2, (2, SNAPSHOT_LEVELS))
+    at = np.stack([touch[0] - levels, touch[1] + levels])
+    size[0, at[0]], size[1, at[1]] = lots
+    kind = np.full(HEAD_ROWS, SNAPSHOT, np.int8)
+    kind[0] = CLEAR
+    side = np.repeat(np.array([0, 1, -1], np.int8), [1, SNAPSHOT_LEVELS, SNAPSHOT_LEVELS])
+    ticks = np.concatenate([[0], (at + _WINDOW_LOW).ravel()])
+    return kind, side, ticks, np.concatenate([[0], lots.ravel()])
+
+
+def _draw(writer: _Writer, rows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    size = np.zeros((2, _WINDOW), np.int64)
+    touch = np.zeros(2, np.int64)
+    distances = np.repeat(np.arange(10), np.array(_DEPTH_WEIGHTS) * 256 // 100)
+    distances = np.concatenate([distances, np.zeros(256 - len(distances), np.int64)])
+    kind, side, ticks, lots = _head(rng, size, touch)
+    writer.append(np.full(HEAD_ROWS, FIRST_TS_NS), kind, side, ticks, lots)
+    clock = FIRST_TS_NS
+    while writer.row < rows:
+        count = min(_BLOCK_ROWS, rows - writer.row)
+        # One row in ten of the whole tape, the rows of the head counted too.
+        trades = min((writer.row + count) // 10 - writer.row // 10, count // 2)
+        groups = count - trades
+        is_trade = rng.permutation(np.arange(groups) < trades)
+        draw = rng.integers(0, 1 << 16, (groups, 4), dtype=np.uint16)
+        gaps = 1 + (rng.standard_exponential(groups) * MEAN_GAP_NS).astype(np.int64)
+        clocks = clock + np.cumsum(gaps)
+        clock = int(clocks[-1])
+        kind, side = np.empty(count, np.int8), np.empty(count, np.int8)
+        ticks, lots = np.empty(count, np.int64), np.empty(count, np.int64)
+        first = np.empty(count, np.int8)
+        _fill_block(size, touch, is_trade, draw, distances, kind, side, ticks, lots, first)
+        writer.append(clocks[np.cumsum(first) - 1], kind, side, ticks + _WINDOW_LOW, lots)
+
+
+def write_tape(folder: Path, rows: int, seed: int) -> None:
+    """Draw a tape and write its columns and ``tape.json`` to `folder`.
+
+    The folder appears whole or not at all.
+
+    Parameters
+    ----------
+    folder
+        Folder to make; it must not exist.
+    rows
+        Number of rows, at least 1,000.
+    seed
+        Seed of the draw; equal rows and seed give equal columns.
+
+    Raises
+    ------
+    FileExistsError
+        If `folder` exists.
+    """
+    if folder.exists():
+        raise FileExistsError(f"{folder}: exists; remove it or name another folder")
+    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        writer = _Writer(partial, rows)
+        _draw(writer, rows, seed)
+        writer.close()
+        meta = {
+            "format": FORMAT,
+            "rows": rows,
+            "seed": seed,
+            "tick_size": TICK_SIZE,
+            "lots_per_unit": LOTS_PER_UNIT,
+        }
+        (partial / "tape.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def load_meta(folder: Path) -> dict[str, float]:
+    """Give what ``tape.json`` says: format, rows, seed, tick size, lots per unit."""
+    meta: dict[str, float] = json.loads((folder / "tape.json").read_text(encoding="utf-8"))
+    if meta["format"] != FORMAT:
+        raise ValueError(f"{folder}: format {meta['format']}, this script reads {FORMAT}")
+    return meta
+
+
+def load_columns(folder: Path) -> dict[str, NDArray]:
+    """Give the columns of a tape by name, mapped from disk; each has shape (rows,)."""
+    load_meta(folder)
+    return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in COLUMNS}
+
+
+def main() -> int:
+    """Make a tape, replay it, print its facts; 1 if the replay finds it inconsistent."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    if arguments.rows < 1_000:
+        parser.error(f"--rows {arguments.rows}: at least 1000")
+    wanted = {"rows": arguments.rows, "seed": arguments.seed}
+    if arguments.folder.exists():
+        found = load_meta(arguments.folder)
+        if any(found[key] != value for key, value in wanted.items()):
+            parser.error(f"{arguments.folder}: holds another tape ({found}); remove it first")
+    else:
+        write_tape(arguments.folder, **wanted)
+    facts = replay_facts(load_columns(arguments.folder))
+    print(json.dumps(facts.__dict__, indent=1))
+    broken = facts.crossed_or_empty_rows + facts.off_touch_trades
+    broken += facts.unexplained_trades + facts.far_rows
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

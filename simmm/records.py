@@ -1,0 +1,569 @@
+"""Every structured dtype of the core, a unit per field, and the codes stored in them.
+
+Rule 1: state lives here as records; kernels receive records (bare pointers) and mutate them.
+Rule 2: integers are 8 bytes (`i8`), because narrower ones wrap differently compiled and
+interpreted. Rule 3: no field carries the name of a NumPy scalar attribute (`size`, `max`, ...),
+so that the same source runs interpreted on record views.
+
+Units: time in ns; price in *quanta* of the market; size in *lots*; money in *money quanta*
+(`Market.money_scale` of them per quantum x lot); `mid2` is bid + ask, that is the mid in half
+quanta.
+"""
+
+import numpy as np
+
+# ---------------------------------------------------------------- tape rows: the `tag` byte
+DEPTH, SNAPSHOT, BBO, TRADE, CONTEXT, GAP = range(6)  # bits 0-2: kind
+KIND_MASK = 7
+BUY = 8  # bit 3: bid level, or a trade whose aggressor bought
+PACKET_END = 16  # bit 4: last row of its packet; the maker steps after it
+FIRST = 32  # bit 5: first row of one side of an image (kind SNAPSHOT)
+AGGRESSOR_END = 64  # bit 6: last print of one aggressor (kind TRADE)
+LIQUIDATION = 128  # bit 7: the aggressor is a liquidation (kind TRADE)
+KIND_NAMES = ("depth", "snapshot", "bbo", "trade", "context", "gap")
+#: Order of kinds within one exchange timestamp: gap < trade < bbo < depth, snapshot < context.
+KIND_RANK = (3, 3, 2, 1, 4, 0)
+
+# kind CONTEXT: `qty` says which figure `px` holds
+MARK, ORACLE, FUNDING, OPEN_INTEREST = range(4)  # quanta, quanta, 1e-12 per hour, lots
+CONTEXT_NAMES = ("mark", "oracle", "funding", "open_interest")
+FUNDING_SCALE = 1_000_000_000_000
+
+# packet_info = kind | PACKET_END_BIT | market << 8
+INFO_END = 8
+INFO_MARKET_SHIFT = 8
+
+# ---------------------------------------------------------------- requests and responses
+NEW, CANCEL, MODIFY = range(3)
+REQUEST_NAMES = ("new", "cancel", "modify")
+GTC, IOC, ALO = range(3)  # time in force; ALO adds liquidity only (post-only)
+TIF_NAMES = ("gtc", "ioc", "alo")
+(
+    ACCEPTED,
+    REJECTED,
+    FILLED,
+    CANCELLED,
+    CANCEL_REJECTED,
+    MODIFIED,
+    MODIFY_REJECTED,
+    EXPIRED,
+) = range(8)
+RESPONSE_NAMES = (
+    "accepted",
+    "rejected",
+    "filled",
+    "cancelled",
+    "cancel_rejected",
+    "modified",
+    "modify_rejected",
+    "expired",
+)
+(
+    NO_REASON,
+    BAD_STEP,
+    BAD_SIZE,
+    MIN_NOTIONAL,
+    WOULD_CROSS,
+    UNKNOWN_ORDER,
+    TOO_MANY_ORDERS,
+    NO_LIQUIDITY,
+    OUT_OF_WINDOW,
+) = range(9)
+REASON_NAMES = (
+    "none",
+    "price off step",
+    "size below one lot",
+    "below minimum notional",
+    "post-only would cross",
+    "order unknown, filled or cancelled",
+    "too many open orders",
+    "nothing to match",
+    "price too far from the market",
+)
+
+# fill flags
+CROSSED = 1  # filled because the opposite best reached our price
+THROUGH = 2  # a trade printed beyond our price
+UNSEEN = 4  # the level had never been shown when we joined
+TAKER = 8
+STALE_MID = 16  # a side was missing; the last whole mid was used
+
+# own orders as the maker sees them
+FREE, PENDING, RESTING, CANCELLING, MODIFYING = range(5)
+ORDER_STATE_NAMES = ("free", "pending", "resting", "cancelling", "modifying")
+
+ORDER_SLOTS = 64  # own orders alive or in flight per market
+RING = 512  # requests or responses in flight per market
+LADDER = 16  # levels per side a strategy may want
+BLOCKS = 64  # recent blocks whose mid the maker remembers
+TAKEN = 32  # levels from which we took and that were not shown since
+BOOK_WINDOW = 1 << 14  # quanta the default book holds
+NEVER = (1 << 62) - 1  # a time that never comes, ns
+NO_BID = -1
+NO_ASK = 1 << 60
+
+Market = np.dtype(
+    [
+        ("money_scale", "i8"),  # money quanta per quantum x lot
+        ("tick_quanta", "i8"),  # smallest fixed price step, quanta
+        ("significant_figures", "i8"),  # 0: tick_quanta rules alone; 5 on Hyperliquid
+        ("unit_quanta", "i8"),  # quanta per 1.0 of price; whole prices are always valid
+        ("min_notional", "i8"),  # money quanta
+        ("maker_fee_e9", "i8"),  # fee rate x 1e9, negative is a rebate
+        ("taker_fee_e9", "i8"),
+        ("modify_in_place", "i8"),  # 1: a modify keeps the id, and the place if size only shrinks
+        ("max_open_orders", "i8"),
+    ],
+    align=True,
+)
+
+Latency = np.dtype(
+    [
+        ("form", "i8"),  # 0 constant, 1 uniform, 2 exponential, 3 lognormal (venue/latency.py)
+        ("low_ns", "i8"),  # no draw is below this; >= 1
+        ("scale_ns", "f8"),  # width, mean or median above `low_ns`
+        ("shape", "f8"),  # sigma of the lognormal
+        ("cap_ns", "i8"),  # no draw is above this
+        ("key", "i8"),  # stream of random numbers
+        ("draws", "i8"),  # draws so far: the counter
+        ("last_ns", "i8"),  # last arrival: nothing overtakes on one connection
+    ],
+    align=True,
+)
+
+
+def book_dtype(window: int = BOOK_WINDOW) -> np.dtype:
+    """Return the dtype of one L2 book with `window` quanta (a power of two)."""
+    return np.dtype(
+        [
+            ("high_bid", "i8"),  # no bid is above this (lazy bound), quanta
+            ("low_ask", "i8"),  # no ask is below this (lazy bound), quanta
+            ("bid_edge", "i8"),  # bids below are unknown, quanta
+            ("ask_edge", "i8"),  # asks above are unknown, quanta
+            ("low", "i8"),  # the window is [low, low + window), quanta; -1 before the first row
+            ("image_px", "i8"),  # last price of the image side being read, quanta
+            ("image_edge", "i8"),  # edge of that side before the image, quanta
+            ("bbo_ts", "i8"),  # exch_ts of the newest bbo, ns
+            ("bbo_bid", "i8"),  # its prices, quanta
+            ("bbo_ask", "i8"),
+            ("dropped", "i8"),  # rows outside the window
+            ("cells", "i8", (2 * window,)),  # lots; cell of px and side: (px & mask) << 1 | is_bid
+        ],
+        align=True,
+    )
+
+
+VenueOrder = np.dtype(
+    [
+        ("id", "i8"),  # 0: slot free
+        ("side", "i8"),  # +1 bid, -1 ask
+        ("px", "i8"),  # quanta
+        ("leaves", "i8"),  # lots still open
+        ("filled", "i8"),  # lots
+        ("quantity", "i8"),  # lots ordered, after modifies
+        ("tif", "i8"),
+        ("sent_ts", "i8"),  # ns, maker's clock
+        ("placed_ts", "i8"),  # ns, when it reached the venue
+        ("joined_seq", "i8"),  # place in time among own orders
+        ("seen", "i8"),  # 0: its level has not been shown since it joined
+        ("seen_at_join", "i8"),
+        ("level_at_join", "i8"),  # lots others showed at its price when it joined; -1 unknown
+        ("ahead_at_join", "f8"),  # lots
+        ("modifies", "i8"),
+    ],
+    align=True,
+)
+
+Account = np.dtype(
+    [
+        ("position", "i8"),  # lots
+        ("cash", "i8"),  # money quanta, after fees
+        ("fees", "i8"),  # money quanta paid
+        ("maker_volume", "i8"),  # lots
+        ("taker_volume", "i8"),  # lots
+        ("funding", "i8"),  # money quanta paid; unmodelled, stays 0
+        ("margin_used", "i8"),  # money quanta; unmodelled, stays 0
+        ("margin_available", "i8"),  # money quanta; unmodelled, stays 0
+    ],
+    align=True,
+)
+
+Request = np.dtype(
+    [
+        ("arrival_ts", "i8"),  # ns, venue's clock
+        ("sent_ts", "i8"),  # ns, maker's clock
+        ("seq", "i8"),
+        ("kind", "i8"),  # NEW, CANCEL, MODIFY
+        ("id", "i8"),
+        ("new_id", "i8"),  # MODIFY on a venue that replaces
+        ("side", "i8"),
+        ("px", "i8"),  # quanta
+        ("quantity", "i8"),  # lots (MODIFY: wanted open size)
+        ("tif", "i8"),
+    ],
+    align=True,
+)
+
+Response = np.dtype(
+    [
+        ("arrival_ts", "i8"),  # ns, maker's clock
+        ("venue_ts", "i8"),  # ns
+        ("seq", "i8"),
+        ("kind", "i8"),
+        ("reason", "i8"),
+        ("id", "i8"),
+        ("new_id", "i8"),
+        ("side", "i8"),
+        ("px", "i8"),  # quanta
+        ("quantity", "i8"),  # lots filled, or lots resting
+        ("leaves", "i8"),  # lots still open
+        ("fee", "i8"),  # money quanta
+        ("flags", "i8"),  # of a fill
+    ],
+    align=True,
+)
+
+
+def venue_dtype(queue_state: np.dtype) -> np.dtype:
+    """Return the dtype of one market's simulated exchange with a queue model's state per order."""
+    return np.dtype(
+        [
+            ("market", Market),
+            ("account", Account),
+            ("entry", Latency),
+            ("response", Latency),
+            ("queue_form", "i8"),  # which formula of the queue model's family
+            ("queue_n", "f8"),  # its exponent
+            ("now", "i8"),  # ns
+            ("block_ts", "i8"),  # exch_ts of the block being applied, ns
+            ("mid2", "i8"),  # half quanta, before the block
+            ("best_bid", "i8"),  # before the block, quanta
+            ("best_ask", "i8"),
+            ("mid_stale", "i8"),  # 1: a side was missing, mid2 is the last whole one
+            ("logged_mid2", "i8"),
+            ("own_bid", "i8"),  # best own bid, NO_BID if none
+            ("own_ask", "i8"),
+            ("deep_bid", "i8"),  # 1: more than one own bid price
+            ("deep_ask", "i8"),
+            ("n_bids", "i8"),
+            ("n_asks", "i8"),
+            ("bids", "i8", (ORDER_SLOTS,)),  # slots, best price first, then joined_seq
+            ("asks", "i8", (ORDER_SLOTS,)),
+            ("orders", VenueOrder, (ORDER_SLOTS,)),
+            ("queue", queue_state, (ORDER_SLOTS,)),
+            ("joins", "i8"),
+            ("fills", "i8"),
+            ("n_taken", "i8"),  # levels we took from
+            ("taken_px", "i8", (TAKEN,)),
+            ("taken_side", "i8", (TAKEN,)),  # side of the level
+            ("taken_quantity", "i8", (TAKEN,)),
+            ("request_head", "i8"),  # next request to arrive
+            ("request_tail", "i8"),
+            ("requests", Request, (RING,)),
+            ("chain", "u8"),  # hash chain over fills and account
+            ("next_sample_ts", "i8"),
+            ("sample_ns", "i8"),
+            ("quoted_bid_ns", "i8"),  # time with a bid resting
+            ("quoted_ask_ns", "i8"),
+            ("touch_bid_ns", "i8"),  # time with a bid at or inside the touch
+            ("touch_ask_ns", "i8"),
+            ("gaps", "i8"),
+            ("rejections", "i8"),
+        ],
+        align=True,
+    )
+
+
+OwnOrder = np.dtype(
+    [
+        ("id", "i8"),  # 0: slot free
+        ("state", "i8"),
+        ("side", "i8"),
+        ("px", "i8"),
+        ("leaves", "i8"),
+        ("tif", "i8"),
+        ("new_id", "i8"),  # id it will have once modified
+        ("new_px", "i8"),  # wanted by the modify in flight
+        ("new_leaves", "i8"),
+        ("sent_ts", "i8"),
+    ],
+    align=True,
+)
+
+#: What a strategy reads (field, standard deviation, age). It only ever grows.
+MarketRecord = np.dtype(
+    [
+        ("now_ns", "i8"),  # maker's clock
+        ("bid_px", "f8"),  # best bid, quanta; 0 if unknown
+        ("ask_px", "f8"),  # best ask, quanta; 0 if unknown
+        ("bid_qty", "f8"),  # lots
+        ("ask_qty", "f8"),  # lots
+        ("mid", "f8"),  # quanta
+        ("mid_age_ns", "i8"),  # since the last packet
+        ("step", "f8"),  # valid price step at mid, quanta
+        ("quantum", "f8"),  # quote currency per quantum
+        ("lot", "f8"),  # base units per lot
+        ("sigma", "f8"),  # volatility, fraction of price per sqrt(second)
+        ("sigma_sd", "f8"),
+        ("sigma_age_ns", "i8"),
+        ("kappa", "f8"),  # decay of arrival intensity, 1 / fraction of price
+        ("kappa_sd", "f8"),
+        ("kappa_age_ns", "i8"),
+        ("arrival", "f8"),  # A: aggressors per second and side that reach the mid
+        ("arrival_sd", "f8"),
+        ("arrival_age_ns", "i8"),
+        ("position", "f8"),  # lots
+        ("maker_fee", "f8"),  # fraction of notional, negative is a rebate
+        ("taker_fee", "f8"),
+        ("last_trade_px", "f8"),  # quanta; 0 before the first
+        ("last_trade_side", "f8"),  # +1 buyer, -1 seller
+        ("mark", "f8"),  # quanta; 0 if the tape has none
+        ("oracle", "f8"),  # quanta
+        ("funding", "f8"),  # rate per hour
+        ("open_interest", "f8"),  # lots
+        ("gaps", "i8"),  # gaps seen so far
+        ("warm", "i8"),  # 1: past the warm-up
+        ("reference_mid", "f8", (4,)),  # quanta of reference tapes 1-4; 0 if absent
+    ],
+    align=True,
+)
+
+#: What a strategy wants. Reset before every call: what is not written is not wanted.
+Wanted = np.dtype(
+    [
+        ("bids", "i8"),  # levels in use
+        ("asks", "i8"),
+        ("bid_px", "f8", (LADDER,)),  # quanta; rounded down to a valid step
+        ("bid_qty", "f8", (LADDER,)),  # lots; rounded down
+        ("ask_px", "f8", (LADDER,)),  # quanta; rounded up to a valid step
+        ("ask_qty", "f8", (LADDER,)),
+        ("take_qty", "f8"),  # signed lots to take now (IOC)
+        ("take_px", "f8"),  # worst price for it, quanta
+        ("cancel_all", "i8"),  # 1: want nothing resting
+        ("flatten", "i8"),  # 1: take the whole position off at take_px or the touch
+    ],
+    align=True,
+)
+
+#: What `observe` is given, one call per row of interest and one per packet.
+Event = np.dtype(
+    [
+        ("kind", "i8"),  # an EVENT_ code
+        ("ts", "i8"),  # ns, maker's clock
+        ("exch_ts", "i8"),  # ns, exchange's clock
+        ("market", "i8"),
+        ("side", "i8"),  # of the aggressor, or of our order
+        ("px", "f8"),  # quanta
+        ("qty", "f8"),  # lots
+        ("flags", "i8"),
+    ],
+    align=True,
+)
+EVENT_PACKET, EVENT_TRADE, EVENT_FILL, EVENT_GAP, EVENT_CONTEXT = range(5)
+
+Sigma = np.dtype(  # simmm/estimators/volatility.py
+    [
+        ("clock_ns", "i8"),
+        ("half_life_s", "f8"),
+        ("last_mid", "f8"),  # quanta
+        ("last_ts", "i8"),
+        ("weight", "f8"),  # sum of weights
+        ("weight_squared", "f8"),
+        ("weighted_square", "f8"),  # of returns per second
+        ("weighted_fourth", "f8"),
+        ("updated_ts", "i8"),
+    ],
+    align=True,
+)
+
+Intensity = np.dtype(  # simmm/estimators/intensity.py
+    [
+        ("half_life_s", "f8"),
+        ("last_ts", "i8"),
+        ("count", "f8"),  # weighted aggressors
+        ("count_squared", "f8"),  # sum of squared weights
+        ("excess", "f8"),  # weighted reach beyond the touch, steps
+        ("step", "f8"),  # weighted valid step, fraction of price
+        ("exposure", "f8"),  # weighted side-seconds seen
+        ("half_spread", "f8"),  # weighted distance mid to touch over exposure, fraction
+        ("updated_ts", "i8"),
+        ("sweep_px", "i8"),  # aggressor being read: deepest price, quanta
+        ("sweep_side", "i8"),
+        ("sweep_ts", "i8"),
+    ],
+    align=True,
+)
+
+Maker = np.dtype(
+    [
+        ("market", Market),
+        ("entry", Latency),
+        ("response", Latency),
+        ("now", "i8"),
+        ("start_ts", "i8"),  # quoting starts: run start + warm-up
+        ("end_ts", "i8"),  # nothing happens after this
+        ("requote_ns", "i8"),
+        ("next_requote_ts", "i8"),
+        ("next_clock_ts", "i8"),
+        ("next_record_ts", "i8"),
+        ("record_ns", "i8"),
+        ("quote_on_fill", "i8"),
+        ("quote_on_packet", "i8"),
+        ("reconcile", "i8"),  # 0 keep what can stay, 1 replace all at each quote
+        ("moves", "i8"),  # 0 cancel and new, 1 modify
+        ("tif", "i8"),  # of resting quotes: ALO or GTC
+        ("estimate", "i8"),  # 1: estimators run
+        ("position", "i8"),
+        ("max_position", "i8"),  # lots
+        ("cash", "i8"),
+        ("fees", "i8"),
+        ("sequence", "i8"),  # requests sent
+        ("next_id", "i8"),
+        ("response_head", "i8"),
+        ("response_tail", "i8"),
+        ("responses", Response, (RING,)),
+        ("orders", OwnOrder, (ORDER_SLOTS,)),
+        ("n_orders", "i8"),
+        ("record", MarketRecord),
+        ("wanted", Wanted),
+        ("event", Event),
+        ("sigma", Sigma),
+        ("intensity", Intensity),
+        ("block_head", "i8"),  # blocks remembered
+        ("block_ts", "i8", (BLOCKS,)),
+        ("block_mid2", "i8", (BLOCKS,)),  # half quanta, before that block
+        ("block_spread", "i8", (BLOCKS,)),  # quanta
+        ("last_packet_ts", "i8"),
+        ("chain", "u8"),  # hash chain over intents
+        ("fault", "i8"),  # a FAULT_ code; the run stops
+        ("fault_value", "f8"),
+        ("steps", "i8"),  # calls of quote
+        ("late_rows", "i8"),
+    ],
+    align=True,
+)
+NO_FAULT, FAULT_NOT_FINITE, FAULT_LADDER, FAULT_RING = range(4)
+
+Feed = np.dtype(
+    [
+        ("row_mask", "i8"),
+        ("packet_mask", "i8"),
+        ("arrival_mask", "i8"),
+        ("packet_hi", "i8"),  # packets known: [.., packet_hi)
+        ("row_hi", "i8"),  # rows known
+        ("arrival_hi", "i8"),  # arrivals known
+        ("bound_ts", "i8"),  # unknown packets have exch_ts >= this and local_ts >= this
+        ("final", "i8"),  # 1: nothing more will come
+        ("packet", "i8"),  # venue's cursor
+        ("row", "i8"),
+        ("arrival", "i8"),  # maker's cursor
+        ("status", "i8"),  # why advance returned
+    ],
+    align=True,
+)
+NEED_ROWS, OUTPUT_FULL, ENDED, FAULTED = range(4)
+
+# ---------------------------------------------------------------- outputs
+FillRow = np.dtype(
+    [
+        ("ts", "i8"),  # ns, venue
+        ("known_ts", "i8"),  # ns, when the maker hears of it
+        ("id", "i8"),
+        ("side", "i8"),
+        ("px", "i8"),
+        ("quantity", "i8"),
+        ("leaves", "i8"),
+        ("fee", "i8"),
+        ("flags", "i8"),
+        ("mid2", "i8"),  # before the fill's block
+        ("position", "i8"),  # after the fill
+        ("placed_ts", "i8"),
+        ("ahead_at_join", "f8"),
+        ("level_at_join", "i8"),
+    ],
+    align=True,
+)
+IntentRow = np.dtype(
+    [
+        ("ts", "i8"),
+        ("seq", "i8"),
+        ("kind", "i8"),
+        ("id", "i8"),
+        ("new_id", "i8"),
+        ("side", "i8"),
+        ("px", "i8"),
+        ("quantity", "i8"),
+        ("tif", "i8"),
+        ("arrival_ts", "i8"),
+    ],
+    align=True,
+)
+OrderRow = np.dtype(
+    [
+        ("id", "i8"),
+        ("side", "i8"),
+        ("px", "i8"),
+        ("quantity", "i8"),
+        ("filled", "i8"),
+        ("tif", "i8"),
+        ("sent_ts", "i8"),
+        ("placed_ts", "i8"),
+        ("end_ts", "i8"),
+        ("end", "i8"),  # a RESPONSE code: how it ended; ACCEPTED: still open at the end
+        ("reason", "i8"),
+        ("ahead_at_join", "f8"),
+        ("level_at_join", "i8"),
+        ("modifies", "i8"),
+    ],
+    align=True,
+)
+EquityRow = np.dtype(
+    [
+        ("ts", "i8"),
+        ("mid2", "i8"),
+        ("position", "i8"),
+        ("cash", "i8"),
+        ("fees", "i8"),
+        ("funding", "i8"),
+        ("own_bid", "i8"),
+        ("own_ask", "i8"),
+        ("best_bid", "i8"),
+        ("best_ask", "i8"),
+        ("quoted_bid_ns", "i8"),
+        ("quoted_ask_ns", "i8"),
+        ("touch_bid_ns", "i8"),
+        ("touch_ask_ns", "i8"),
+        ("fills", "i8"),
+        ("chain", "u8"),
+    ],
+    align=True,
+)
+BeliefRow = np.dtype(
+    [
+        ("ts", "i8"),
+        ("mid", "f8"),
+        ("sigma", "f8"),
+        ("sigma_sd", "f8"),
+        ("kappa", "f8"),
+        ("kappa_sd", "f8"),
+        ("arrival", "f8"),
+        ("arrival_sd", "f8"),
+        ("position", "i8"),
+        ("intents", "i8"),
+        ("chain", "u8"),
+    ],
+    align=True,
+)
+MidRow = np.dtype([("ts", "i8"), ("mid2", "i8")], align=True)
+
+Counts = np.dtype(
+    [
+        ("fills", "i8"),
+        ("intents", "i8"),
+        ("orders", "i8"),
+        ("equity", "i8"),
+        ("beliefs", "i8"),
+        ("mids", "i8"),
+    ],
+    align=True,
+)
