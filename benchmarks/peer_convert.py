@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from hftbacktest.types import (
+from hftbacktest.types import (  # type: ignore[import-not-found]
     BUY_EVENT,
     DEPTH_CLEAR_EVENT,
     DEPTH_EVENT,
@@ -24,8 +24,7 @@ from hftbacktest.types import (
     TRADE_EVENT,
     event_dtype,
 )
-from numpy.typing import NDArray
-from peer_tape import CLEAR, DEPTH, SNAPSHOT, TRADE, load_columns
+from peer_columns import CLEAR, DEPTH, SNAPSHOT, TRADE, Array, load_columns
 
 _KINDS = {
     DEPTH: DEPTH_EVENT,
@@ -35,7 +34,7 @@ _KINDS = {
 }
 
 
-def to_peer(columns: dict[str, NDArray], *, in_lots: bool = False) -> NDArray:
+def to_peer(columns: dict[str, Array], *, in_lots: bool = False) -> Array:
     """Give a tape as the peer's rows, in an order that the peer accepts.
 
     Parameters
@@ -79,7 +78,7 @@ def to_peer(columns: dict[str, NDArray], *, in_lots: bool = False) -> NDArray:
     return np.concatenate([events, heard])
 
 
-def load_events(folder: Path, *, in_lots: bool = False) -> NDArray:
+def load_events(folder: Path, *, in_lots: bool = False) -> Array:
     """Load the peer's rows of a tape, converting it on first use.
 
     The caller must keep the array while a backtest uses it: the peer keeps only its address.
@@ -89,7 +88,7 @@ def load_events(folder: Path, *, in_lots: bool = False) -> NDArray:
         partial = path.with_name(f".{path.stem}.partial.npy")
         np.save(partial, to_peer(load_columns(folder), in_lots=in_lots))
         partial.replace(path)
-    events: NDArray = np.load(path)
+    events: Array = np.load(path)
     return events
 
 

@@ -16,38 +16,30 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from peer_check import replay_facts
+from peer_columns import (
+    CLEAR,
+    COLUMNS,
+    DEPTH,
+    FEED_LATENCY_NS,
+    FORMAT,
+    HEAD_ROWS,
+    LOTS_PER_UNIT,
+    SNAPSHOT,
+    SNAPSHOT_LEVELS,
+    TICK_SIZE,
+    TRADE,
+    Array,
+    load_columns,
+    load_meta,
+)
 
-DEPTH, TRADE, CLEAR, SNAPSHOT = 0, 1, 2, 3
-"""Values of the column ``kind``."""
-
-COLUMNS: dict[str, str] = {
-    "exch_ts": "i8",
-    "local_ts": "i8",
-    "kind": "i1",
-    "side": "i1",
-    "px": "f8",
-    "qty": "f8",
-    "px_ticks": "i8",
-    "qty_lots": "i8",
-}
-"""Column names and NumPy types; ``side`` is 1 for bid or buyer, -1 for ask or seller, else 0."""
-
-TICK_SIZE = 1.0
-LOTS_PER_UNIT = 100_000
-LOT_SIZE = 1 / LOTS_PER_UNIT
-FEED_LATENCY_NS = 5_000_000
-MEAN_GAP_NS = 2_000_000
-FIRST_TS_NS = 1_700_000_000_000_000_000
-SNAPSHOT_LEVELS = 50
-HEAD_ROWS = 1 + 2 * SNAPSHOT_LEVELS
-FORMAT = 1
-
+_MEAN_GAP_NS = 2_000_000
+_FIRST_TS_NS = 1_700_000_000_000_000_000
 _FIRST_BID_TICKS = 59_800
 _WINDOW = 1 << 16
 _WINDOW_LOW = _FIRST_BID_TICKS - _WINDOW // 2
@@ -62,25 +54,8 @@ _REFILL_SHARE = 29_000
 _DEPTH_WEIGHTS = (30, 17, 12, 10, 8, 7, 6, 4, 3, 3)
 
 
-@dataclass(frozen=True)
-class TapeFacts:
-    """What an independent replay of a tape counts; ratios are per row after the snapshot."""
-
-    rows: int
-    trades: int
-    span_s: float
-    crossed_or_empty_rows: int
-    off_touch_trades: int
-    unexplained_trades: int
-    far_rows: int
-    mean_spread_ticks: float
-    bbo_moves: int
-    low_ticks: int
-    high_ticks: int
-
-
-@njit
-def _next_level(size, at, step):
+@njit()
+def _next_level(size: Array, at: int, step: int) -> int:
     """First tick with size beyond `at` in the direction `step`."""
     at += step
     while 0 <= at < size.size and size[at] == 0:
@@ -90,8 +65,8 @@ def _next_level(size, at, step):
     return at
 
 
-@njit
-def _may_empty(size, at, step):
+@njit()
+def _may_empty(size: Array, at: int, step: int) -> bool:
     """Whether another level stands within ten ticks behind `at`, so that `at` may be emptied."""
     for distance in range(1, 11):
         if size[at + step * distance] > 0:
@@ -99,8 +74,19 @@ def _may_empty(size, at, step):
     return False
 
 
-@njit
-def _fill_block(size, touch, is_trade, draw, distances, kind, side, px, qty, first_of_group):
+@njit()
+def _fill_block(
+    size: Array,
+    touch: Array,
+    is_trade: Array,
+    draw: Array,
+    distances: Array,
+    kind: Array,
+    side: Array,
+    px: Array,
+    qty: Array,
+    first_of_group: Array,
+) -> None:
     """Write one block of rows and move the book on.
 
     `size` has shape (2, window), `touch` (2,) holds best bid and best ask as window indices;
@@ -146,104 +132,6 @@ def _fill_block(size, touch, is_trade, draw, distances, kind, side, px, qty, fir
             touch[end] = at
         elif left == 0 and at == best:
             touch[end] = _next_level(size[end], best, step)
-    return row
-
-
-@njit
-def _replay(kind, side, px, qty, exch_ts, first_row, window_low, window, out):
-    """Count a tape's facts with a book that shares nothing with the generator's."""
-    bids = np.zeros(window, np.int64)
-    asks = np.zeros(window, np.int64)
-    bid, ask = -1, window
-    for row in range(kind.size):
-        if kind[row] == CLEAR:
-            bids[:] = 0
-            asks[:] = 0
-            bid, ask = -1, window
-            continue
-        at = px[row] - window_low
-        if kind[row] == TRADE:
-            out[0] += 1
-            at_touch = at == (ask if side[row] == 1 else bid)
-            out[2] += not at_touch
-            shown = asks[at] if side[row] == 1 else bids[at]
-            follower = row + 1
-            explained = (
-                follower < kind.size
-                and exch_ts[follower] == exch_ts[row]
-                and kind[follower] == DEPTH
-                and side[follower] == -side[row]
-                and px[follower] == px[row]
-                and qty[follower] == shown - qty[row]
-            )
-            out[3] += not explained
-            continue
-        if kind[row] == DEPTH:
-            out[4] += abs(at - (bid if side[row] == 1 else ask)) > 10
-        old_bid, old_ask = bid, ask
-        if side[row] == 1:
-            bids[at] = qty[row]
-            if qty[row] > 0:
-                bid = max(bid, at)
-            while bid >= 0 and bids[bid] == 0:
-                bid -= 1
-        else:
-            asks[at] = qty[row]
-            if qty[row] > 0:
-                ask = min(ask, at)
-            while ask < window and asks[ask] == 0:
-                ask += 1
-        if row < first_row:
-            continue
-        out[1] += bid < 0 or ask >= window or bid >= ask
-        out[5] += ask - bid
-        out[6] += 1
-        out[7] += bid != old_bid or ask != old_ask
-
-
-def replay_facts(columns: dict[str, NDArray]) -> TapeFacts:
-    """Replay `columns` and count what a consistent tape must or must not have.
-
-    Parameters
-    ----------
-    columns
-        Columns as `load_columns` gives them.
-
-    Returns
-    -------
-    TapeFacts
-        ``unexplained_trades`` are trades whose next row is not the change they cause;
-        ``far_rows`` change a level more than ten ticks from their own touch.
-    """
-    px = columns["px_ticks"]
-    priced = np.asarray(columns["kind"]) != CLEAR
-    low, high = int(px[priced].min()), int(px[priced].max())
-    out = np.zeros(8, np.int64)
-    _replay(
-        columns["kind"],
-        columns["side"],
-        px,
-        columns["qty_lots"],
-        columns["exch_ts"],
-        HEAD_ROWS,
-        low - 1,
-        high - low + 3,
-        out,
-    )
-    trades, broken, off_touch, unexplained, far, spread_sum, counted, moves = out.tolist()
-    return TapeFacts(
-        rows=len(px),
-        trades=trades,
-        span_s=(int(columns["exch_ts"][-1]) - int(columns["exch_ts"][0])) / 1e9,
-        crossed_or_empty_rows=broken,
-        off_touch_trades=off_touch,
-        unexplained_trades=unexplained,
-        far_rows=far,
-        mean_spread_ticks=spread_sum / max(counted, 1),
-        bbo_moves=moves,
-        low_ticks=low,
-        high_ticks=high,
-    )
 
 
 class _Writer:
@@ -258,9 +146,7 @@ class _Writer:
             for name, dtype in COLUMNS.items()
         }
 
-    def append(
-        self, exch_ts: NDArray, kind: NDArray, side: NDArray, ticks: NDArray, lots: NDArray
-    ) -> None:
+    def append(self, exch_ts: Array, kind: Array, side: Array, ticks: Array, lots: Array) -> None:
         block = {
             "exch_ts": exch_ts,
             "local_ts": exch_ts + FEED_LATENCY_NS,
@@ -281,7 +167,7 @@ class _Writer:
         self.files = {}
 
 
-def _head(rng: np.random.Generator, size: NDArray, touch: NDArray) -> tuple[NDArray, ...]:
+def _head(rng: np.random.Generator, size: Array, touch: Array) -> tuple[Array, ...]:
     """Fill the book and give the clear and snapshot rows as kind, side, ticks, lots."""
     levels = np.arange(SNAPSHOT_LEVELS)
     touch[:] = _FIRST_BID_TICKS - _WINDOW_LOW, _FIRST_BID_TICKS + 1 - _WINDOW_LOW
@@ -302,8 +188,8 @@ def _draw(writer: _Writer, rows: int, seed: int) -> None:
     distances = np.repeat(np.arange(10), np.array(_DEPTH_WEIGHTS) * 256 // 100)
     distances = np.concatenate([distances, np.zeros(256 - len(distances), np.int64)])
     kind, side, ticks, lots = _head(rng, size, touch)
-    writer.append(np.full(HEAD_ROWS, FIRST_TS_NS), kind, side, ticks, lots)
-    clock = FIRST_TS_NS
+    writer.append(np.full(HEAD_ROWS, _FIRST_TS_NS), kind, side, ticks, lots)
+    clock = _FIRST_TS_NS
     while writer.row < rows:
         count = min(_BLOCK_ROWS, rows - writer.row)
         # One row in ten of the whole tape, the rows of the head counted too.
@@ -311,7 +197,7 @@ def _draw(writer: _Writer, rows: int, seed: int) -> None:
         groups = count - trades
         is_trade = rng.permutation(np.arange(groups) < trades)
         draw = rng.integers(0, 1 << 16, (groups, 4), dtype=np.uint16)
-        gaps = 1 + (rng.standard_exponential(groups) * MEAN_GAP_NS).astype(np.int64)
+        gaps = 1 + (rng.standard_exponential(groups) * _MEAN_GAP_NS).astype(np.int64)
         clocks = clock + np.cumsum(gaps)
         clock = int(clocks[-1])
         kind, side = np.empty(count, np.int8), np.empty(count, np.int8)
@@ -360,20 +246,6 @@ def write_tape(folder: Path, rows: int, seed: int) -> None:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-def load_meta(folder: Path) -> dict[str, float]:
-    """Give what ``tape.json`` says: format, rows, seed, tick size, lots per unit."""
-    meta: dict[str, float] = json.loads((folder / "tape.json").read_text(encoding="utf-8"))
-    if meta["format"] != FORMAT:
-        raise ValueError(f"{folder}: format {meta['format']}, this script reads {FORMAT}")
-    return meta
-
-
-def load_columns(folder: Path) -> dict[str, NDArray]:
-    """Give the columns of a tape by name, mapped from disk; each has shape (rows,)."""
-    load_meta(folder)
-    return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in COLUMNS}
 
 
 def main() -> int:

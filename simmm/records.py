@@ -96,7 +96,7 @@ ORDER_SLOTS = 64  # own orders alive or in flight per market
 RING = 512  # requests or responses in flight per market
 LADDER = 16  # levels per side a strategy may want
 BLOCKS = 64  # recent blocks whose mid the maker remembers
-TAKEN = 32  # levels from which we took and that were not shown since
+TAKEN = 128  # levels from which we took and that were not shown since
 BOOK_WINDOW = 1 << 14  # quanta the default book holds
 NEVER = (1 << 62) - 1  # a time that never comes, ns
 NO_BID = -1
@@ -224,16 +224,38 @@ Response = np.dtype(
 )
 
 
+#: What maker and venue share: messages on their way.
+Mail = np.dtype(
+    [
+        ("entry", Latency),  # of requests
+        ("answer", Latency),  # of responses
+        ("request_head", "i8"),  # next request to arrive
+        ("request_tail", "i8"),
+        ("response_head", "i8"),  # next response to arrive
+        ("response_tail", "i8"),
+        ("overflow", "i8"),  # 1: more messages in flight than the rings hold
+        ("requests", Request, (RING,)),
+        ("responses", Response, (RING,)),
+    ],
+    align=True,
+)
+
+QueueSettings = np.dtype(
+    [
+        ("form", "i8"),  # which formula of the queue model's family
+        ("n", "f8"),  # its exponent
+    ],
+    align=True,
+)
+
+
 def venue_dtype(queue_state: np.dtype) -> np.dtype:
     """Return the dtype of one market's simulated exchange with a queue model's state per order."""
     return np.dtype(
         [
             ("market", Market),
             ("account", Account),
-            ("entry", Latency),
-            ("response", Latency),
-            ("queue_form", "i8"),  # which formula of the queue model's family
-            ("queue_n", "f8"),  # its exponent
+            ("settings", QueueSettings),
             ("now", "i8"),  # ns
             ("block_ts", "i8"),  # exch_ts of the block being applied, ns
             ("mid2", "i8"),  # half quanta, before the block
@@ -257,9 +279,7 @@ def venue_dtype(queue_state: np.dtype) -> np.dtype:
             ("taken_px", "i8", (TAKEN,)),
             ("taken_side", "i8", (TAKEN,)),  # side of the level
             ("taken_quantity", "i8", (TAKEN,)),
-            ("request_head", "i8"),  # next request to arrive
-            ("request_tail", "i8"),
-            ("requests", Request, (RING,)),
+            ("dirty", "i8"),  # 1: a row touched the best levels since they were read
             ("chain", "u8"),  # hash chain over fills and account
             ("next_sample_ts", "i8"),
             ("sample_ns", "i8"),
@@ -268,7 +288,8 @@ def venue_dtype(queue_state: np.dtype) -> np.dtype:
             ("touch_bid_ns", "i8"),  # time with a bid at or inside the touch
             ("touch_ask_ns", "i8"),
             ("gaps", "i8"),
-            ("rejections", "i8"),
+            ("rejections", "i8", (9,)),  # by reason
+            ("dropped_taken", "i8"),  # levels forgotten because too many were taken from
         ],
         align=True,
     )
@@ -281,6 +302,8 @@ OwnOrder = np.dtype(
         ("side", "i8"),
         ("px", "i8"),
         ("leaves", "i8"),
+        ("quantity", "i8"),  # lots as placed or last modified
+        ("kept", "i8"),  # 1: this quote step leaves it alone
         ("tif", "i8"),
         ("new_id", "i8"),  # id it will have once modified
         ("new_px", "i8"),  # wanted by the modify in flight
@@ -363,30 +386,41 @@ EVENT_PACKET, EVENT_TRADE, EVENT_FILL, EVENT_GAP, EVENT_CONTEXT = range(5)
 
 Sigma = np.dtype(  # simmm/estimators/volatility.py
     [
-        ("clock_ns", "i8"),
-        ("half_life_s", "f8"),
-        ("last_mid", "f8"),  # quanta
-        ("last_ts", "i8"),
-        ("weight", "f8"),  # sum of weights
-        ("weight_squared", "f8"),
-        ("weighted_square", "f8"),  # of returns per second
-        ("weighted_fourth", "f8"),
-        ("updated_ts", "i8"),
+        ("clock_ns", "i8"),  # between updates
+        ("half_life_s", "f8"),  # a return this old counts half; 0: nothing is forgotten
+        ("last_mid", "f8"),  # quanta; 0 before the first
+        ("last_ts", "i8"),  # ns, of last_mid
+        ("moves", "i8"),  # returns other than zero, so far
+        ("weight", "f8"),  # sum of v = forgetting x seconds, over returns
+        ("weight_squared", "f8"),  # sum of v^2
+        ("weighted_square", "f8"),  # sum of v x, with x = return^2 per second
+        ("weighted_fourth", "f8"),  # sum of v x^2
     ],
     align=True,
 )
 
+SPREAD_CLASSES = 32  # classes of half spread the intensity estimator tells apart
 Intensity = np.dtype(  # simmm/estimators/intensity.py
     [
-        ("half_life_s", "f8"),
-        ("last_ts", "i8"),
-        ("count", "f8"),  # weighted aggressors
-        ("count_squared", "f8"),  # sum of squared weights
-        ("excess", "f8"),  # weighted reach beyond the touch, steps
-        ("step", "f8"),  # weighted valid step, fraction of price
-        ("exposure", "f8"),  # weighted side-seconds seen
-        ("half_spread", "f8"),  # weighted distance mid to touch over exposure, fraction
-        ("updated_ts", "i8"),
+        ("half_life_s", "f8"),  # what is this old counts half; 0: nothing is forgotten
+        ("started", "i8"),  # 0 before the first call
+        ("last_ts", "i8"),  # ns, the time to which all sums have been aged
+        ("clock_ts", "i8"),  # ns, the time up to which exposure is counted
+        ("clock_half_spread", "f8"),  # fraction of price, at clock_ts; 0 unknown
+        ("aggressor_ts", "i8"),  # ns, of the last aggressor counted
+        ("count", "f8"),  # sum of w over aggressors
+        ("count_squared", "f8"),  # sum of w^2
+        ("excess", "f8"),  # sum of w x reach beyond the touch, fraction of price
+        ("step", "f8"),  # sum of w x valid step, fraction of price
+        ("seconds", "f8"),  # integral of w over the time the touch was known, both sides
+        ("seconds_squared", "f8"),  # integral of w^2
+        ("class_seconds", "f8", (SPREAD_CLASSES,)),  # the first integral, by half spread
+        ("class_distance", "f8", (SPREAD_CLASSES,)),  # the same x half spread, fraction of price
+        ("stale", "i8"),  # 1: the figures below are older than the sums
+        ("kappa", "f8"),  # figures of the last read; 0 unknown
+        ("kappa_sd", "f8"),
+        ("arrival", "f8"),
+        ("arrival_sd", "f8"),
         ("sweep_px", "i8"),  # aggressor being read: deepest price, quanta
         ("sweep_side", "i8"),
         ("sweep_ts", "i8"),
@@ -397,8 +431,6 @@ Intensity = np.dtype(  # simmm/estimators/intensity.py
 Maker = np.dtype(
     [
         ("market", Market),
-        ("entry", Latency),
-        ("response", Latency),
         ("now", "i8"),
         ("start_ts", "i8"),  # quoting starts: run start + warm-up
         ("end_ts", "i8"),  # nothing happens after this
@@ -413,27 +445,31 @@ Maker = np.dtype(
         ("moves", "i8"),  # 0 cancel and new, 1 modify
         ("tif", "i8"),  # of resting quotes: ALO or GTC
         ("estimate", "i8"),  # 1: estimators run
+        ("observes", "i8"),  # 1: the strategy has estimators of its own
         ("position", "i8"),
         ("max_position", "i8"),  # lots
         ("cash", "i8"),
         ("fees", "i8"),
         ("sequence", "i8"),  # requests sent
         ("next_id", "i8"),
-        ("response_head", "i8"),
-        ("response_tail", "i8"),
-        ("responses", Response, (RING,)),
         ("orders", OwnOrder, (ORDER_SLOTS,)),
         ("n_orders", "i8"),
         ("record", MarketRecord),
         ("wanted", Wanted),
+        ("n_targets", "i8", (2,)),  # wanted after limits, of bids and asks
+        ("target_px", "i8", (2, LADDER)),  # quanta
+        ("target_lots", "i8", (2, LADDER)),
+        ("target_met", "i8", (2, LADDER)),  # 1: an order stands for it
         ("event", Event),
+        ("blind_steps", "i8"),  # quote steps skipped because a side was unknown
         ("sigma", Sigma),
         ("intensity", Intensity),
+        ("newest_block_ts", "i8"),  # ns
         ("block_head", "i8"),  # blocks remembered
         ("block_ts", "i8", (BLOCKS,)),
         ("block_mid2", "i8", (BLOCKS,)),  # half quanta, before that block
         ("block_spread", "i8", (BLOCKS,)),  # quanta
-        ("last_packet_ts", "i8"),
+        ("last_packet_ts", "i8"),  # local_ts of the last packet, ns
         ("chain", "u8"),  # hash chain over intents
         ("fault", "i8"),  # a FAULT_ code; the run stops
         ("fault_value", "f8"),
@@ -556,14 +592,22 @@ BeliefRow = np.dtype(
 )
 MidRow = np.dtype([("ts", "i8"), ("mid2", "i8")], align=True)
 
-Counts = np.dtype(
+#: Buffers the kernels write into; `n_...` rows are in use.
+FILLS, INTENTS, ORDERS, SAMPLES, BELIEFS, MIDS = 4096, 4096, 4096, 4096, 4096, 16384
+Outputs = np.dtype(
     [
-        ("fills", "i8"),
-        ("intents", "i8"),
-        ("orders", "i8"),
-        ("equity", "i8"),
-        ("beliefs", "i8"),
-        ("mids", "i8"),
+        ("n_fills", "i8"),
+        ("n_intents", "i8"),
+        ("n_orders", "i8"),
+        ("n_equity", "i8"),
+        ("n_beliefs", "i8"),
+        ("n_mids", "i8"),
+        ("fills", FillRow, (FILLS,)),
+        ("intents", IntentRow, (INTENTS,)),
+        ("orders", OrderRow, (ORDERS,)),
+        ("equity", EquityRow, (SAMPLES,)),
+        ("beliefs", BeliefRow, (BELIEFS,)),
+        ("mids", MidRow, (MIDS,)),
     ],
     align=True,
 )

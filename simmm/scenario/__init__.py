@@ -1,0 +1,21 @@
+"""Scenarios: one YAML file, one schema, and where every value came from.
+
+>>> from simmm.scenario import parse_time
+>>> parse_time("00:10:00").ns
+600000000000
+"""
+
+from simmm.scenario.load import Resolved, apply_market, load_scenario
+from simmm.scenario.schema import Delay, Scenario
+from simmm.scenario.times import Moment, parse_time, window
+
+__all__ = [
+    "Delay",
+    "Moment",
+    "Resolved",
+    "Scenario",
+    "apply_market",
+    "load_scenario",
+    "parse_time",
+    "window",
+]

@@ -1,0 +1,158 @@
+"""Entry of the ``simmm`` command: whatever goes wrong becomes one line and an exit code.
+
+====  ==========================================================================
+code  meaning
+====  ==========================================================================
+0     done
+1     a run failed: disk, permission, a strategy's broken rule, golden difference
+2     a wrong call, scenario, strategy file or tape; nothing was run
+130   interrupted
+====  ==========================================================================
+
+Nothing but the standard library is imported before `main` runs, so that Ctrl-C is caught from the
+start.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+_INTERRUPTED = 130
+_DISK = {
+    errno.ENOSPC: "no space left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EROFS: "the file system is read-only",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = _take_debug(words)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except BaseException as error:  # noqa: BLE001 - told by type, nothing is swallowed
+        _ignore_interrupts()
+        if debug and not isinstance(error, SystemExit | BrokenPipeError):
+            import traceback
+
+            traceback.print_exc()
+        code, line = _told(error)
+        _say(line)
+        _settle_output()
+        return code
+
+
+def _run(words: list[str]) -> int:
+    import click
+
+    from simmm.cli.group import simmm
+
+    try:
+        with simmm.make_context("simmm", words) as context:
+            result = simmm.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def _told(error: BaseException) -> tuple[int, str]:
+    """Return exit code and line for an error; an empty line says nothing."""
+    if isinstance(error, KeyboardInterrupt):
+        return _INTERRUPTED, "interrupted"
+    if isinstance(error, SystemExit):
+        if error.code is None or isinstance(error.code, int):
+            return error.code or 0, ""
+        return 1, str(error.code)
+    if isinstance(error, BrokenPipeError):
+        return 1, ""
+    if isinstance(error, OSError):
+        reason = _DISK.get(error.errno or 0, error.strerror or str(error))
+        place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return 1, f"{place}{reason}"
+    if isinstance(error, MemoryError):
+        return 1, "out of memory"
+    return _told_by_type(error)
+
+
+def _told_by_type(error: BaseException) -> tuple[int, str]:
+    import click
+
+    from simmm.errors import SimmmError
+
+    if isinstance(error, SimmmError):
+        return error.exit_code, str(error)
+    if isinstance(error, click.Abort):
+        return _INTERRUPTED, "interrupted"
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx is not None else "simmm"
+        return error.exit_code, f"{error.format_message()} (see {command} --help)"
+    if isinstance(error, click.ClickException):
+        return error.exit_code, error.format_message()
+    where = _place(error)
+    return 1, (
+        f"internal error, {type(error).__name__}{where}: {error}; "
+        "add --debug for the traceback, and please report it"
+    )
+
+
+def _place(error: BaseException) -> str:
+    """File and line of our own that raised, without a folder."""
+    frame, place = error.__traceback__, ""
+    while frame is not None:
+        name = frame.tb_frame.f_globals.get("__name__", "")
+        if str(name).startswith("simmm"):
+            place = f" in {name}:{frame.tb_lineno}"
+        frame = frame.tb_next
+    return place
+
+
+def _say(line: str) -> None:
+    if not line:
+        return
+    text = " ".join(part.strip() for part in line.splitlines() if part.strip())
+    try:
+        print(f"simmm: {text}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass  # nobody is listening
+
+
+def _settle_output() -> None:
+    """Keep the interpreter from complaining at exit about output that can't be written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            try:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            except (OSError, ValueError):
+                pass
+
+
+def _ignore_interrupts() -> None:
+    import signal
+
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:
+        pass  # not the main thread
+
+
+def _take_debug(words: list[str]) -> bool:
+    """Take `--debug` out of the arguments, wherever it stands before a bare ``--``."""
+    end = words.index("--") if "--" in words else len(words)
+    found = "--debug" in words[:end]
+    words[:end] = [word for word in words[:end] if word != "--debug"]
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

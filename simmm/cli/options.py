@@ -1,0 +1,77 @@
+"""The argument and options that name a scenario and change it, shared by several commands."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from simmm.scenario import Resolved
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def scenario_options(function: Command) -> Command:
+    """Add SCENARIO and the options of docs/scenarios.md; pass them on to `load`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+_OPTIONS = (
+    click.argument("scenario"),
+    click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="PATH=VALUE",
+        help="Set a field, as in venue.queue.n=2 or strategy.gamma=0.1. Repeatable.",
+    ),
+    click.option("--seed", type=int, metavar="N", help="Seed of tape and run."),
+    click.option(
+        "--from", "start", metavar="TIME", help="Start: ISO time, or HH:MM:SS or s into the tape."
+    ),
+    click.option("--to", "end", metavar="TIME", help="End, told in the same way."),
+    click.option(
+        "--tape", "tapes", multiple=True, metavar="PATH", help="Tape file or folder. Repeatable."
+    ),
+    click.option("--strategy", metavar="FILE", help="Strategy file or name."),
+)
+
+
+def load(
+    scenario: str,
+    sets: tuple[str, ...],
+    seed: int | None,
+    start: str | None,
+    end: str | None,
+    tapes: tuple[str, ...],
+    strategy: str | None,
+    need_tape: bool = True,
+) -> "Resolved":
+    """Load the scenario that the options name; what was left out is told on stderr."""
+    from simmm.scenario import load_scenario
+
+    resolved = load_scenario(
+        scenario,
+        sets=sets,
+        seed=seed,
+        tape=tapes,
+        strategy=strategy,
+        start=_time(start),
+        end=_time(end),
+        need_tape=need_tape,
+    )
+    for note in resolved.notes:
+        click.echo(f"simmm: {note}", err=True)
+    return resolved
+
+
+def _time(text: str | None) -> str | float | None:
+    """A bare number is seconds."""
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,248 @@
+"""The engine: one total order of events, one compiled entry for a strategy.
+
+Theory of operation. Two machines, venue and maker, each with its own clock, share only messages
+that take at least 1 ns (docs/architecture.md, "The order of events"). So each may run ahead of the
+other up to the first moment at which the other could send it something. `advance` does just that,
+and returns when rows run out, an output buffer is nearly full, the run ended, or a fault stopped
+it. Where it returns cannot be seen in the results.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from simmm.book import clear
+from simmm.jit import compiled, kernel
+from simmm.maker import (
+    has_room as maker_has_room,
+)
+from simmm.maker import (
+    ignore,
+    next_timer_ts,
+    open_maker,
+    step_packet,
+    step_response,
+    step_timer,
+)
+from simmm.records import (
+    ENDED,
+    FAULT_RING,
+    FAULTED,
+    INFO_MARKET_SHIFT,
+    NEED_ROWS,
+    NEVER,
+    NO_FAULT,
+    OUTPUT_FULL,
+)
+from simmm.strategy.load import Strategy
+from simmm.venue.exchange import (
+    apply_rows,
+    begin_block,
+    open_venue,
+    read_mid,
+    samples_due,
+    serve_request,
+)
+from simmm.venue.exchange import (
+    has_room as venue_has_room,
+)
+from simmm.venue.mail import next_request_ts, next_response_ts
+from simmm.venue.queue import QueueModel
+
+Advance = Callable[..., None]
+
+
+def link(strategy: Strategy, queue: QueueModel) -> Advance:
+    """Return the one entry that replay and live sessions call, with the strategy compiled in.
+
+    Parameters
+    ----------
+    strategy : Strategy
+    queue : QueueModel
+
+    Returns
+    -------
+    callable
+        ``advance(tags, pxs, qtys, packet_ts, packet_row, packet_info, arrival_ts, arrival_packet,
+        feeds, venues, venue_books, makers, maker_books, mails, memories, params, outputs,
+        memory_rows)``: eight read-only columns (`tape.Chunk`; rings or whole arrays) and record
+        arrays of one element, but one book per market. It moves the state in place as far as it
+        can and says why it returned in ``feeds[0].status``.
+    """
+    quote = strategy.quote
+    observe = strategy.observe or ignore
+    join, trade, depth, cap, filled, watch = queue.verbs
+
+    @compiled
+    def advance(
+        tags: Any,
+        pxs: Any,
+        qtys: Any,
+        packet_ts: Any,
+        packet_row: Any,
+        packet_info: Any,
+        arrival_ts: Any,
+        arrival_packet: Any,
+        feeds: Any,
+        venues: Any,
+        venue_books: Any,
+        makers: Any,
+        maker_books: Any,
+        mails: Any,
+        memories: Any,
+        params: Any,
+        outputs: Any,
+        memory_rows: Any,
+    ) -> None:
+        verbs = (join, trade, depth, cap, filled, watch)  # as `venue.queue` numbers them
+        feed = feeds[0]
+        venue = venues[0]
+        maker = makers[0]
+        mail = mails[0]
+        memory = memories[0]
+        param = params[0]
+        out = outputs[0]
+        row_mask = feed.row_mask
+        packet_mask = feed.packet_mask
+        arrival_mask = feed.arrival_mask
+        least_entry_ns = max(mail.entry.low_ns, 1)
+        while True:
+            if maker.fault != NO_FAULT or mail.overflow:
+                if maker.fault == NO_FAULT:
+                    maker.fault = FAULT_RING
+                feed.status = FAULTED
+                return
+            if not (venue_has_room(out) and maker_has_room(out)):
+                feed.status = OUTPUT_FULL
+                return
+            # What each side does next. An unknown packet comes at `bound_ts` or later.
+            known = feed.packet < feed.packet_hi
+            packet_due = feed.bound_ts
+            if known:
+                packet_due = packet_ts[feed.packet & packet_mask]
+            elif feed.final:
+                packet_due = NEVER
+            request_due = next_request_ts(mail)
+            response_due = next_response_ts(mail)
+            timer_due = next_timer_ts(maker)
+            acts_due = min(response_due, timer_due)
+            arrival_due = NEVER if feed.final else feed.bound_ts
+            if feed.arrival < feed.arrival_hi:
+                arrival_due = arrival_ts[feed.arrival & arrival_mask]
+            if maker.quote_on_packet:
+                acts_due = min(acts_due, arrival_due)
+            if acts_due > maker.end_ts:
+                acts_due = NEVER
+            venue_until = acts_due + least_entry_ns
+
+            if known and packet_due <= min(request_due, venue_until) and packet_due <= maker.end_ts:
+                _run_venue(
+                    verbs, feed, venue, venue_books, mail, out, tags, pxs, qtys, packet_ts,
+                    packet_row, packet_info, min(min(request_due, venue_until), maker.end_ts),
+                )
+            elif request_due < packet_due and request_due <= min(venue_until, maker.end_ts):
+                if samples_due(venue, venue_books[0], out, request_due):
+                    serve_request(verbs, venue, venue_books[0], mail, out)
+            else:
+                # Nothing the venue may still do can reach the maker before this moment.
+                venue_next = min(packet_due, request_due)
+                done = True
+                if feed.arrival < feed.arrival_hi and arrival_due <= maker.end_ts:
+                    until = min(min(response_due, timer_due), min(venue_next, maker.end_ts))
+                    while feed.arrival < feed.arrival_hi:
+                        due = arrival_ts[feed.arrival & arrival_mask]
+                        if due > until:
+                            break
+                        done = False
+                        n = arrival_packet[feed.arrival & arrival_mask]
+                        feed.arrival += 1
+                        step_packet(
+                            quote, observe, maker, maker_books, mail, out, memory, param, tags,
+                            pxs, qtys, packet_row[n & packet_mask],
+                            packet_row[(n + 1) & packet_mask], row_mask,
+                            packet_ts[n & packet_mask], packet_info[n & packet_mask], due,
+                        )
+                        if maker.quote_on_packet:
+                            break
+                if done:
+                    arrival_due = NEVER if feed.final else feed.bound_ts
+                    if feed.arrival < feed.arrival_hi:
+                        arrival_due = arrival_ts[feed.arrival & arrival_mask]
+                    until = min(venue_next, maker.end_ts)
+                    if response_due < arrival_due and response_due <= min(timer_due, until):
+                        step_response(
+                            quote, observe, maker, maker_books, mail, out, memory, param
+                        )
+                    elif timer_due < min(arrival_due, response_due) and timer_due <= until:
+                        step_timer(
+                            quote, maker, maker_books, mail, out, memory, param, memory_rows
+                        )
+                    elif feed.final or feed.bound_ts > maker.end_ts:
+                        if samples_due(venue, venue_books[0], out, maker.end_ts + 1):
+                            read_mid(venue, venue_books[0], out)
+                            feed.status = ENDED
+                            return
+                    else:
+                        feed.status = NEED_ROWS
+                        return
+
+    return advance
+
+
+@kernel
+def _run_venue(
+    verbs: Any,
+    feed: Any,
+    venue: Any,
+    venue_books: Any,
+    mail: Any,
+    out: Any,
+    tags: Any,
+    pxs: Any,
+    qtys: Any,
+    packet_ts: Any,
+    packet_row: Any,
+    packet_info: Any,
+    until: int,
+) -> None:
+    """Apply the venue's packets up to time `until`, or to the first that answers the maker."""
+    packet_mask = feed.packet_mask
+    book = venue_books[0]
+    answers = mail.response_tail
+    n = feed.packet
+    while n < feed.packet_hi:
+        ts = packet_ts[n & packet_mask]
+        if ts > until:
+            break
+        end = packet_row[(n + 1) & packet_mask]
+        if packet_info[n & packet_mask] >> INFO_MARKET_SHIFT == 0:
+            if venue.next_sample_ts < ts and not samples_due(venue, book, out, ts):
+                break
+            if ts != venue.block_ts:
+                begin_block(venue, book, out, ts)
+            row = apply_rows(
+                verbs, venue, book, mail, out, tags, pxs, qtys, feed.row, end, feed.row_mask
+            )
+            feed.row = row
+            if row < end:
+                break
+        feed.row = end
+        n += 1
+        if mail.response_tail != answers or not venue_has_room(out):
+            break
+    feed.packet = n
+
+
+def open_run(
+    venue: Any,
+    venue_books: Any,
+    maker: Any,
+    maker_books: Any,
+    *,
+    sigma_half_life_s: float,
+    intensity_half_life_s: float,
+) -> None:
+    """Bring the state of a run to its beginning; settings and times are written before."""
+    open_venue(venue, venue_books[0])
+    for book in maker_books:
+        clear(book)
+    open_maker(maker, sigma_half_life_s, intensity_half_life_s)

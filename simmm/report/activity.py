@@ -1,0 +1,129 @@
+"""Fills, orders and the queue: counts, ratios, fates and places."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simmm.records import (
+    ACCEPTED,
+    CROSSED,
+    REASON_NAMES,
+    REJECTED,
+    REQUEST_NAMES,
+    RESPONSE_NAMES,
+    STALE_MID,
+    TAKER,
+    THROUGH,
+    UNSEEN,
+)
+from simmm.report.intervals import exact_sum, mean, quantiles, share
+from simmm.report.schema import Fills, Orders, Queue
+from simmm.report.tables import Run
+
+_FLAGS = (
+    ("crossed", CROSSED),
+    ("through", THROUGH),
+    ("unseen", UNSEEN),
+    ("stale_mid", STALE_MID),
+)
+
+
+def fills(run: Run) -> Fills:
+    """Count the fills and describe them."""
+    table, hours = run.fills, run.hours
+    count = len(table["ts"])
+    taker = (table["flags"] & TAKER) != 0
+    quantity = table["quantity"]
+    waited = (table["ts"] - table["placed_ts"])[~taker] / 1e9
+    volume = exact_sum(quantity)
+    return Fills(
+        count=count,
+        per_hour=count / hours if hours else None,
+        maker=int(np.count_nonzero(~taker)),
+        taker=int(np.count_nonzero(taker)),
+        buys=int(np.count_nonzero(table["side"] > 0)),
+        sells=int(np.count_nonzero(table["side"] < 0)),
+        maker_volume=exact_sum(quantity[~taker]) * run.lot,
+        taker_volume=exact_sum(quantity[taker]) * run.lot,
+        fees_paid=2 * exact_sum(table["fee"]) * run.half_quantum,
+        mean_size=volume * run.lot / count if count else None,
+        flagged={
+            name: share(int(np.count_nonzero(table["flags"] & bit)), count) for name, bit in _FLAGS
+        },
+        time_to_fill_s=quantiles(waited),
+    )
+
+
+def orders(run: Run) -> Orders:
+    """Count orders, requests and refusals.
+
+    A modify that makes a new order on a venue that replaces counts as a new order. Refusals are
+    all rejected requests (orders, modifies, cancels) where the run has counted them, else rejected
+    orders alone.
+    """
+    table = run.orders
+    end, filled = table["end"], table["filled"]
+    placed = end != REJECTED
+    taken_in = int(np.count_nonzero(placed))
+    with_fill = int(np.count_nonzero(placed & (filled > 0)))
+    requests = {
+        name: int(np.count_nonzero(run.intents["kind"] == code))
+        for code, name in enumerate(REQUEST_NAMES)
+    }
+    trades = len(run.fills["ts"])
+    life = (table["end_ts"] - table["placed_ts"])[placed] / 1e9
+    return Orders(
+        placed=taken_in,
+        filled=with_fill,
+        fill_ratio=share(with_fill, taken_in),
+        size_fill_ratio=share(exact_sum(filled[placed]), exact_sum(table["quantity"][placed])),
+        requests=requests,
+        order_to_trade=sum(requests.values()) / trades if trades else None,
+        ends={
+            "open at the end" if code == ACCEPTED else name: int(np.count_nonzero(end == code))
+            for code, name in enumerate(RESPONSE_NAMES)
+            if np.any(end == code)
+        },
+        refusals=_refusals(run),
+        mean_life_s=mean(life) if len(life) else None,
+    )
+
+
+def _refusals(run: Run) -> dict[str, int]:
+    counted = run.info.counts.get("rejections")
+    if isinstance(counted, dict):
+        return {str(name): int(number) for name, number in counted.items() if number}
+    reasons = run.orders["reason"][run.orders["end"] == REJECTED]
+    return {
+        name: int(np.count_nonzero(reasons == code))
+        for code, name in enumerate(REASON_NAMES)
+        if np.any(reasons == code)
+    }
+
+
+def queue(run: Run) -> Queue:
+    """Describe the place at the join, of all resting orders and of those behind the maker fills."""
+    table = run.orders
+    resting = (table["end"] != REJECTED) & (table["ahead_at_join"] >= 0)
+    maker = (run.fills["flags"] & TAKER) == 0
+    joined = _places(table["ahead_at_join"][resting], table["level_at_join"][resting])
+    filled = _places(run.fills["ahead_at_join"][maker], run.fills["level_at_join"][maker])
+    return Queue(
+        model=run.info.queue,
+        joined=quantiles(joined[0]),
+        filled=quantiles(filled[0]),
+        ahead_joined=quantiles(joined[1] * run.lot),
+        ahead_filled=quantiles(filled[1] * run.lot),
+        known_joined=len(joined[1]),
+        known_filled=len(filled[1]),
+        alone_joined=share(int(np.count_nonzero(joined[1] == 0)), len(joined[1])),
+        alone_filled=share(int(np.count_nonzero(filled[1] == 0)), len(filled[1])),
+    )
+
+
+def _places(ahead: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Relative places (at prices where others stood) and lots ahead, where the level was known."""
+    known = level >= 0
+    ahead, level = ahead[known], level[known].astype(np.float64)
+    shown = level > 0
+    return ahead[shown] / level[shown], ahead

@@ -1,0 +1,220 @@
+"""From a run folder to its report, and the report on disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from simmm.errors import RunError
+from simmm.report import activity
+from simmm.report.calibration import calibration
+from simmm.report.hourly import curve, hours
+from simmm.report.intervals import exact_dot, exact_sum
+from simmm.report.inventory import inventory, quoting
+from simmm.report.markouts import markouts
+from simmm.report.performance import METHOD, net_and_risk
+from simmm.report.schema import (
+    SCHEMA_VERSION,
+    SPLIT_HORIZON_S,
+    Change,
+    Part,
+    Profit,
+    Report,
+    Risk,
+    RunFacts,
+)
+from simmm.report.split import checked_split, closing
+from simmm.report.tables import Run, read_run
+from simmm.report.unknowns import unknowns
+from simmm.report.verdict import verdict
+
+FILE_NAME = "report.json"
+
+
+def build(folder: str | Path) -> Report:
+    """Make the report of a run and check that its P&L adds up.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A run folder with `run.json` and the Parquet tables. Nothing is written.
+
+    Raises
+    ------
+    RunError
+        The folder is not readable as a run, or the parts of the P&L don't add up to the account.
+    """
+    run = read_run(folder)
+    profit, risk = _profit(run)
+    fills = activity.fills(run)
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        run=_facts(run),
+        verdict=verdict(profit, fills.count, run.hours, run.market.quote),
+        profit=profit,
+        risk=risk,
+        fills=fills,
+        markouts=markouts(run),
+        inventory=inventory(run),
+        quoting=quoting(run),
+        orders=activity.orders(run),
+        queue=activity.queue(run),
+        hours=hours(run),
+        calibration=calibration(run),
+        unknowns=unknowns(run, fills),
+        changes=_changes(run),
+        scenario=run.info.scenario,
+        curve=curve(run),
+    )
+
+
+def write(folder: str | Path, report: Report | None = None) -> Report:
+    """Make the report of a run, write it to `report.json` in its folder, and return it.
+
+    The file is written whole or not at all.
+    """
+    folder = Path(folder)
+    if report is None:
+        report = build(folder)
+    write_whole(folder / FILE_NAME, msgspec.json.format(msgspec.json.encode(report), indent=1))
+    return report
+
+
+def load(folder: str | Path) -> Report:
+    """Read `report.json` of a run folder; where there is none, make it from the tables.
+
+    Raises
+    ------
+    RunError
+        The file is no report, or one of a newer schema.
+    """
+    path = Path(folder) / FILE_NAME
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return build(folder)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    return decode(content, path)
+
+
+def decode(content: bytes, path: Path) -> Report:
+    """Read a report from the bytes of its file; `path` is named in errors."""
+    try:
+        version = msgspec.json.decode(content, type=_Version).schema_version
+        if version == SCHEMA_VERSION:
+            return msgspec.json.decode(content, type=Report)
+    except msgspec.DecodeError as error:
+        raise RunError(f"{path}: not a report ({error}); use --rebuild to make it again") from None
+    if version > SCHEMA_VERSION:
+        raise RunError(
+            f"{path}: schema {version} is newer than this simmm knows ({SCHEMA_VERSION}); "
+            "install a newer simmm, or use --rebuild"
+        )
+    raise RunError(f"{path}: schema {version} is no longer read; use --rebuild to make it again")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name beside it and rename it.
+
+    Raises
+    ------
+    RunError
+        The folder cannot be written or the disk is full; nothing is left behind.
+    """
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+class _Version(msgspec.Struct):
+    schema_version: int
+
+
+def _profit(run: Run) -> tuple[Profit, Risk]:
+    split = checked_split(run)
+    fills = run.fills
+    traded = exact_dot(fills["px"], fills["quantity"])
+    notional = traded * run.notional_unit
+
+    def part(name: str, half_quanta: int, modelled: bool = True) -> Part:
+        money = half_quanta * run.half_quantum
+        bps = money / notional * 1e4 if notional else None
+        return Part(name, money, half_quanta, bps, modelled)
+
+    net, risk = net_and_risk(run, split.total * run.half_quantum)
+    return Profit(
+        net=net,
+        net_half_quanta=split.total,
+        parts=[
+            part("spread", split.spread),
+            part("adverse", split.adverse),
+            part("holding", split.holding),
+            part("fees", split.fees),
+            part("funding", split.funding, "funding" not in run.info.unmodelled),
+        ],
+        horizon_s=SPLIT_HORIZON_S,
+        notional=notional,
+        volume=exact_sum(fills["quantity"]) * run.lot,
+        closing=closing(run),
+        method=METHOD,
+    ), risk
+
+
+def _facts(run: Run) -> RunFacts:
+    info = run.info
+    period = info.period
+    return RunFacts(
+        scenario=info.scenario_name,
+        created=info.created,
+        simmm_version=info.simmm_version,
+        symbol=run.market.symbol,
+        venue=run.market.venue,
+        quote=run.market.quote,
+        strategy=info.strategy,
+        tape=info.tape,
+        seed=info.seed,
+        queue=info.queue,
+        latency=info.latency,
+        market=info.market,
+        code_digest=info.code_digest,
+        config_digest=info.config_digest,
+        chain_venue=info.final.chain_venue,
+        chain_maker=info.final.chain_maker,
+        start_ns=period.t0_ns,
+        quote_start_ns=period.quote_start_ns,
+        end_ns=period.end_ns,
+        warm_up_s=(period.quote_start_ns - period.t0_ns) / 1e9,
+        hours=run.hours,
+        counts=info.counts,
+        wall=info.wall,
+    )
+
+
+def _changes(run: Run) -> list[Change]:
+    """Values in force that aren't the schema's or the strategy's default."""
+    found = []
+    for path, origin in sorted(run.info.origins.items()):
+        node: Any = run.info.scenario
+        for name in path.split("."):
+            node = node.get(name) if isinstance(node, dict) else None
+        if isinstance(node, dict) or str(origin).startswith("default"):
+            continue
+        found.append(Change(path, node, str(origin)))
+    return found

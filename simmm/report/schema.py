@@ -1,0 +1,261 @@
+"""What `report.json` holds: one struct per section, versioned.
+
+Money is in the quote currency, sizes in base units, edge in basis points of the notional at the
+fill prices, times in ns. Where something cannot be said (too few fills, nothing quoted) the field
+is `None` and never a made-up number. The exact integers that the split is checked with are kept
+beside the amounts, in half money quanta.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+#: Grows by one when a field changes its meaning or disappears; new fields alone don't count.
+SCHEMA_VERSION = 1
+
+#: Horizons of the markouts, seconds. The P&L split uses `SPLIT_HORIZON_S`.
+HORIZONS_S = (0.5, 1.0, 5.0, 30.0)
+SPLIT_HORIZON_S = 5.0
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """A number and the 95 % interval around it, where there is one."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    se: float | None = None
+    clusters: int = 0  # independent pieces that the standard error rests on
+
+
+class RunFacts(msgspec.Struct, frozen=True):
+    """Which run this is: enough to make it again and to know it was the same."""
+
+    scenario: str
+    created: str
+    simmm_version: str
+    symbol: str
+    venue: str
+    quote: str
+    strategy: dict[str, Any]
+    tape: dict[str, Any]
+    seed: dict[str, Any]
+    queue: dict[str, Any]
+    latency: dict[str, Any]
+    market: dict[str, Any]
+    code_digest: str
+    config_digest: str
+    chain_venue: str
+    chain_maker: str
+    start_ns: int  # of the run
+    quote_start_ns: int  # after the warm-up
+    end_ns: int
+    warm_up_s: float
+    hours: float  # of trading, the warm-up left out
+    counts: dict[str, Any]
+    wall: dict[str, Any]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The first thing to read. `outcome`: earned, lost, undecided or idle (no fill)."""
+
+    outcome: str
+    sentences: list[str]
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part of the P&L. `bps` is of the notional traded."""
+
+    name: str
+    amount: float
+    half_quanta: int
+    bps: float | None
+    modelled: bool = True
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """What it would cost to close the final position at the touch; not part of net."""
+
+    position: float
+    cost: float | None
+    fee: float | None
+    note: str
+
+
+class Profit(msgspec.Struct, frozen=True):
+    """Net P&L with its interval, and the parts that add up to the account exactly."""
+
+    net: Estimate
+    net_half_quanta: int
+    parts: list[Part]
+    horizon_s: float
+    notional: float
+    volume: float
+    closing: Closing
+    method: str
+
+
+class Risk(msgspec.Struct, frozen=True):
+    """Sharpe ratio per square root of a day (and of 365 days) and the drawdown on samples."""
+
+    sharpe_day: float | None
+    sharpe_day_se: float | None
+    sharpe_year: float | None
+    sharpe_year_se: float | None
+    drawdown: float
+    drawdown_peak_ns: int | None
+    drawdown_trough_ns: int | None
+    samples: int
+    sample_s: float | None
+    lags: int
+    note: str
+
+
+class Fills(msgspec.Struct, frozen=True):
+    """How many fills of which kind. Shares are of the number of fills."""
+
+    count: int
+    per_hour: float | None
+    maker: int
+    taker: int
+    buys: int
+    sells: int
+    maker_volume: float
+    taker_volume: float
+    fees_paid: float
+    mean_size: float | None
+    flagged: dict[str, float | None]
+    time_to_fill_s: dict[str, float | None]
+
+
+class Markout(msgspec.Struct, frozen=True):
+    """Edge left at a horizon, from the fill price, and the move of the mid alone; bps."""
+
+    horizon_s: float
+    side: str
+    fills: int
+    beyond_end: int  # fills whose horizon lies after the end of the run; left out
+    edge: Estimate
+    move: Estimate
+
+
+class Inventory(msgspec.Struct, frozen=True):
+    """Position over the time of quoting, base units; means are weighted by time."""
+
+    mean: float
+    mean_absolute: float
+    longest: float
+    shortest: float
+    limit: float | None
+    long_share: float
+    short_share: float
+    flat_share: float
+    mean_absolute_notional: float | None
+    final: float
+
+
+class Quoting(msgspec.Struct, frozen=True):
+    """Shares of the quoting time with a bid or ask resting, and at or inside the touch."""
+
+    bid: float | None
+    ask: float | None
+    touch_bid: float | None
+    touch_ask: float | None
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """Fates of orders. Ratios are over the orders that the venue took in."""
+
+    placed: int
+    filled: int
+    fill_ratio: float | None
+    size_fill_ratio: float | None
+    requests: dict[str, int]
+    order_to_trade: float | None
+    ends: dict[str, int]
+    refusals: dict[str, int]
+    mean_life_s: float | None
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """Place in the queue at the join: lots ahead over lots shown. 0 is first, 1 the very back."""
+
+    model: dict[str, Any]
+    joined: dict[str, float | None]  # quantiles over all orders
+    filled: dict[str, float | None]  # over maker fills
+    ahead_joined: dict[str, float | None]  # base units ahead
+    ahead_filled: dict[str, float | None]
+    known_joined: int
+    known_filled: int
+    alone_joined: float | None  # share of orders with nobody ahead
+    alone_filled: float | None
+
+
+class Hour(msgspec.Struct, frozen=True):
+    """One hour since quoting began; the nets of all hours add up to net."""
+
+    start_ns: int
+    end_ns: int
+    net: float
+    fills: int
+    volume: float
+    notional: float
+    fees: float
+    position: float
+    mid: float | None
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """A belief against the truth of a generated tape, or against what was realised."""
+
+    name: str
+    unit: str
+    against: str  # truth or realised
+    reference: float
+    final: float | None
+    final_sd: float | None
+    mean: float | None
+    mean_error: float | None
+    mean_sd: float | None
+    coverage: float | None  # share of samples whose +-1.96 sd holds the truth
+    samples: int
+    unknown_samples: int
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """One thing that the simulation doesn't know, in plain words."""
+
+    topic: str
+    text: str
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A value in force that isn't the default, and where it came from."""
+
+    path: str
+    value: Any
+    origin: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Everything that is shown of a run, on the terminal and on the page."""
+
+    schema_version: int
+    run: RunFacts
+    verdict: Verdict
+    profit: Profit
+    risk: Risk
+    fills: Fills
+    markouts: list[Markout]
+    inventory: Inventory
+    quoting: Quoting
+    orders: Orders
+    queue: Queue
+    hours: list[Hour]
+    calibration: list[Calibration]
+    unknowns: list[Unknown]
+    changes: list[Change]
+    scenario: dict[str, Any]
+    curve: dict[str, list[float | int]]  # thinned: ts, net, position, mid

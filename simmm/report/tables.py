@@ -1,0 +1,199 @@
+"""Reading a run folder: `run.json` and the Parquet tables beside it, checked and as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from simmm.errors import RunError, ScenarioError
+from simmm.market import MarketRules
+from simmm.records import BeliefRow, EquityRow, FillRow, IntentRow, MidRow, OrderRow
+
+Columns = dict[str, np.ndarray]
+
+_TABLES = {
+    "fills": FillRow,
+    "orders": OrderRow,
+    "intents": IntentRow,
+    "equity": EquityRow,
+    "beliefs": BeliefRow,
+    "mids": MidRow,
+}
+_SORTED = ("fills", "equity", "beliefs", "mids", "intents")
+
+
+class Period(msgspec.Struct, frozen=True):
+    """Start of the run, start of quoting and end, ns."""
+
+    t0_ns: int
+    quote_start_ns: int
+    end_ns: int
+
+
+class Final(msgspec.Struct, frozen=True):
+    """The state in which the run ended."""
+
+    mid2: int
+    position: int
+    best_bid: int = -1
+    best_ask: int = 1 << 60
+    mid_stale: int = 0
+    chain_venue: str = ""
+    chain_maker: str = ""
+    quoted_bid_ns: int | None = None
+    quoted_ask_ns: int | None = None
+    touch_bid_ns: int | None = None
+    touch_ask_ns: int | None = None
+
+
+class RunInfo(msgspec.Struct, frozen=True):
+    """`run.json`. Fields that are not listed here are passed over."""
+
+    simmm_version: str
+    scenario_name: str
+    market: dict[str, Any]
+    period: Period
+    account: dict[str, int]
+    final: Final
+    created: str = ""
+    scenario: dict[str, Any] = {}
+    origins: dict[str, Any] = {}
+    tape: dict[str, Any] = {}
+    seed: dict[str, Any] = {}
+    code_digest: str = ""
+    config_digest: str = ""
+    strategy: dict[str, Any] = {}
+    counts: dict[str, Any] = {}
+    queue: dict[str, Any] = {}
+    latency: dict[str, Any] = {}
+    wall: dict[str, Any] = {}
+    unmodelled: list[str] = []
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it lies on disk. Tables are columns of int64, uint64 or float64."""
+
+    folder: Path
+    info: RunInfo
+    market: MarketRules
+    fills: Columns
+    orders: Columns
+    intents: Columns
+    equity: Columns
+    beliefs: Columns
+    mids: Columns
+
+    @property
+    def money_scale(self) -> int:
+        """Money quanta per quantum x lot."""
+        return self.market.money_scale
+
+    @property
+    def half_quantum(self) -> float:
+        """Quote currency per half money quantum."""
+        return self.market.money_quantum / 2
+
+    @property
+    def lot(self) -> float:
+        """Base units per lot."""
+        return float(self.market.lot_size)
+
+    @property
+    def notional_unit(self) -> float:
+        """Quote currency per quantum x lot."""
+        return self.market.money_quantum * self.money_scale
+
+    @property
+    def hours(self) -> float:
+        """Hours of trading; the warm-up isn't part of them."""
+        return max(0, self.info.period.end_ns - self.info.period.quote_start_ns) / 3.6e12
+
+    def mid2_at(self, instants: np.ndarray) -> np.ndarray:
+        """Mid in force at each instant (ns), in half quanta.
+
+        The one left by the last block with a time at or before the instant; from the end of the
+        run on, the final one; before the first, the first.
+        """
+        final, end = self.info.final.mid2, self.info.period.end_ns
+        if not len(self.mids["ts"]):
+            return np.full(len(instants), final, np.int64)
+        row = np.searchsorted(self.mids["ts"], instants, side="right") - 1
+        known = self.mids["mid2"][np.maximum(row, 0)]
+        return np.where(instants >= end, final, known)
+
+
+def read_run(folder: str | Path) -> Run:
+    """Read a run folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder that a backtest has written.
+
+    Raises
+    ------
+    RunError
+        The folder, `run.json` or a table is missing, unreadable, or lacks a field.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RunError(f"{folder}: there is no such run folder")
+    info = _read_info(folder / "run.json")
+    try:
+        market = msgspec.convert(info.market, MarketRules)
+    except (msgspec.ValidationError, ScenarioError) as error:
+        raise RunError(f"{folder / 'run.json'}: market: {error}") from None
+    tables = {
+        name: _read_table(folder / f"{name}.parquet", dtype) for name, dtype in _TABLES.items()
+    }
+    for name in _SORTED:
+        ts = tables[name]["ts"]
+        if len(ts) and (back := np.flatnonzero(np.diff(ts) < 0)).size:
+            raise RunError(
+                f"{folder / name}.parquet: row {int(back[0]) + 1}: ts goes backwards; "
+                "the file was changed after the run, run the backtest again"
+            )
+    return Run(folder=folder, info=info, market=market, **tables)
+
+
+def _read_info(path: Path) -> RunInfo:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise RunError(
+            f"{path.parent}: no run.json in it; it is no run folder, or the run did not finish"
+        ) from None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        return msgspec.json.decode(content, type=RunInfo, strict=False)
+    except msgspec.DecodeError as error:
+        raise RunError(f"{path}: {error}; run the backtest again") from None
+
+
+def _read_table(path: Path, dtype: np.dtype) -> Columns:
+    if not path.exists():
+        raise RunError(f"{path}: missing; the run did not finish or the folder was changed")
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RunError(
+            f"{path}: not readable as Parquet ({first}); run the backtest again"
+        ) from None
+    assert dtype.names is not None
+    columns: Columns = {}
+    for name in dtype.names:
+        if name not in frame.columns:
+            raise RunError(f"{path}: field {name!r} is missing; run the backtest again")
+        try:
+            columns[name] = frame[name].to_numpy().astype(dtype[name], copy=False)
+        except (TypeError, ValueError):
+            raise RunError(f"{path}: field {name!r} does not hold numbers") from None
+    return columns

@@ -1,0 +1,43 @@
+"""The report as a page of text, for 80 columns and for wide screens.
+
+`render` writes to any `rich` console; the width is the console's. Nothing is computed here that
+changes a figure: what is shown stands in `report.json`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from simmm.report.schema import Report
+from simmm.report.terminal import activity, context, profit
+from simmm.report.terminal.parts import side_by_side
+
+__all__ = ["render"]
+
+
+def render(report: Report, console: Console, folder: str | Path | None = None) -> None:
+    """Show `report` on `console`.
+
+    Parameters
+    ----------
+    report : Report
+        As `simmm.report.build` or `load` return it.
+    console : rich.console.Console
+        Its width decides between one column of sections and two.
+    folder : str or Path, optional
+        The run folder, shown at the end.
+    """
+    console.print(profit.header(report))
+    console.print(profit.verdict(report))
+    console.print(profit.five(report, console))
+    for left, right in (
+        (profit.split(report, console), profit.course(report, console)),
+        (activity.markouts(report), activity.queue(report)),
+        (activity.orders(report), profit.inventory(report)),
+        (profit.hours(report), activity.calibration(report)),
+        (context.unknowns(report), context.configuration(report)),
+    ):
+        console.print(side_by_side(console, left, right))
+    console.print(context.identity(report, None if folder is None else str(folder)))

@@ -1,0 +1,152 @@
+"""Sections on fills and orders: markouts, queue, fates of orders, calibration."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from simmm.report.schema import HORIZONS_S, Calibration, Estimate, Report
+from simmm.report.terminal.parts import FAINT, numbers, pairs, plain_table, section, style_of
+from simmm.report.terminal.profit import find_markout
+from simmm.report.words import decimals_for, duration, fixed, percent
+
+_FLAG_NAMES = {
+    "crossed": ("crossed", "other side's best reached us"),
+    "through": ("traded through", "a print beyond our price"),
+    "unseen": ("unseen level", "price not shown at the join"),
+    "stale_mid": ("stale mid", "a side of the book missing"),
+}
+_PLACES = (("p05", "5 %"), ("p25", "25 %"), ("p50", "median"), ("p75", "75 %"), ("p95", "95 %"),
+           ("mean", "mean"))  # fmt: skip
+
+
+def markouts(report: Report) -> RenderableType:
+    """Edge left and the mid's move at every horizon."""
+    found = {
+        (horizon, side): find_markout(report, horizon, side)
+        for horizon in HORIZONS_S
+        for side in ("all", "buy", "sell")
+    }
+    estimates = [part for entry in found.values() if entry for part in (entry.edge, entry.move)]
+    decimals = max(2, min(4, decimals_for([estimate.value for estimate in estimates])))
+    table = plain_table("after", "edge", "±", "move", "±", "buys", "±", "sells", "±", "fills")
+    for horizon in HORIZONS_S:
+        row = [f"{horizon:g} s"]
+        cells: list[str | Text] = []
+        for side, figure in (("all", "edge"), ("all", "move"), ("buy", "edge"), ("sell", "edge")):
+            entry = found[horizon, side]
+            estimate = getattr(entry, figure) if entry else Estimate(None)
+            cells += _with_error(estimate, decimals)
+        every = found[horizon, "all"]
+        table.add_row(*row, *cells, f"{every.fills:,}" if every else "0")
+    left_out = found[HORIZONS_S[-1], "all"]
+    note = (
+        "bps of notional, before fees, + is in our favour; ± is half the 95 % interval, fills of "
+        "one minute counting as one piece. edge: from the fill price; move: of the mid alone; buys "
+        "and sells: edge."
+    )
+    if left_out and left_out.beyond_end:
+        note += f" {left_out.beyond_end} fills are too late for {HORIZONS_S[-1]:g} s."
+    return section("Markouts", table, note=note)
+
+
+def _with_error(estimate: Estimate, decimals: int) -> list[str | Text]:
+    value = Text(fixed(estimate.value, decimals, True), style=style_of(estimate.value))
+    if estimate.low is None or estimate.high is None:
+        return [value, "–"]
+    return [value, Text(fixed((estimate.high - estimate.low) / 2, decimals), style=FAINT)]
+
+
+def queue(report: Report) -> RenderableType:
+    """Place in the queue at the join, of all orders and of those that filled."""
+    place = report.queue
+    model = str(place.model.get("model", "unknown"))
+    table = plain_table("at the join", *(label for _, label in _PLACES), "nobody ahead", "orders")
+    for name, relative, alone, count in (
+        ("all orders", place.joined, place.alone_joined, place.known_joined),
+        ("behind fills", place.filled, place.alone_filled, place.known_filled),
+    ):
+        table.add_row(
+            name,
+            *(fixed(relative.get(key), 2) for key, _ in _PLACES),
+            percent(alone),
+            f"{count:,}",
+        )
+    wait = report.fills.time_to_fill_s
+    waited = [wait.get(key) for key in ("p05", "p50", "p95")]
+    times = ""
+    if waited[1] is not None:
+        low, middle, high = (duration(value or 0.0) for value in waited)
+        times = f" Fills came {middle} after placing (median; 5 % within {low}, 95 % {high})."
+    return section(
+        "Queue",
+        table,
+        note=f"Model: {model}. Lots ahead over lots shown: 0 is first, 1 the very back.{times}",
+    )
+
+
+def orders(report: Report) -> RenderableType:
+    """Fills by kind, fates of orders, refusals."""
+    found, fills = report.orders, report.fills
+    rows: list[tuple[str, str | Text, str]] = [
+        ("orders taken in", f"{found.placed:,}", _listed(found.ends)),
+        ("filled", percent(found.fill_ratio), f"of orders; of their size "
+         f"{percent(found.size_fill_ratio)}"),
+        ("requests per fill", fixed(found.order_to_trade, 1), _listed(found.requests)),
+        ("mean life", "–" if found.mean_life_s is None else duration(found.mean_life_s), ""),
+        ("maker fills", f"{fills.maker:,}", f"volume {fills.maker_volume:g}"),
+        ("taker fills", f"{fills.taker:,}", f"volume {fills.taker_volume:g}"),
+        ("buys, sells", f"{fills.buys:,}, {fills.sells:,}", ""),
+        ("fees paid", fixed(fills.fees_paid, 2, fills.fees_paid < 0), report.run.quote),
+    ]  # fmt: skip
+    for flag, share in fills.flagged.items():
+        if share:
+            name, meaning = _FLAG_NAMES.get(flag, (flag, ""))
+            rows.append((name, percent(share), f"of fills: {meaning}"))
+    refused = sum(found.refusals.values())
+    rows.append(("refused", f"{refused:,}", _listed(found.refusals)))
+    return section("Fills and orders", pairs(rows))
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in counts.items() if number)
+
+
+def calibration(report: Report) -> RenderableType:
+    """Beliefs against the truth, or against what was realised."""
+    if not report.calibration:
+        return section("Beliefs", Text("Nothing to compare them with.", style=FAINT))
+    table = plain_table("belief", "reference", "mean", "final", "±", "mean error", "covered")
+    for entry in report.calibration:
+        values = [entry.reference, entry.mean, entry.final,
+                  None if entry.final_sd is None else 1.96 * entry.final_sd]  # fmt: skip
+        scale, power = _scale(values)
+        shown = numbers([None if v is None else v / scale for v in values], 4)
+        name = entry.name if not power else f"{entry.name} / 1e{power}"
+        table.add_row(f"{name}", *shown, _relative_error(entry), percent(entry.coverage, 0))
+    against = sorted({entry.against for entry in report.calibration})
+    words = {
+        "truth": "Reference: the truth of the generated tape. Covered: samples whose 95 % interval "
+        "holds it (samples of one run are not independent).",
+        "realised": "Reference: the volatility realised over the run, itself an estimate.",
+    }
+    units = "; ".join(f"{entry.name}: {entry.unit}" for entry in report.calibration)
+    note = f"{' '.join(words[key] for key in against)} Units: {units}."
+    return section("Beliefs", table, note=note)
+
+
+def _relative_error(entry: Calibration) -> str:
+    if entry.mean_error is None or not entry.reference:
+        return "–"
+    return f"{fixed(100 * entry.mean_error / entry.reference, 1, True)} %"
+
+
+def _scale(values: list[float | None]) -> tuple[float, int]:
+    """A power of ten that takes very small or large values into reach, and its exponent."""
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    power = 0
+    while 0 < largest < 0.01 and power > -30:
+        largest, power = largest * 10, power - 1
+    while largest >= 1e7 and power < 30:
+        largest, power = largest / 10, power + 1
+    return 10.0**power, power

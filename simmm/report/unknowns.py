@@ -1,0 +1,164 @@
+"""What the simulation doesn't know, in plain words, for this venue, feed and configuration."""
+
+from __future__ import annotations
+
+from simmm.report.schema import Fills, Unknown
+from simmm.report.tables import Run
+
+_MODELS = {
+    "pessimistic": "every cancel at our price is taken to come from behind us",
+    "optimistic": "every cancel at our price is taken to come from ahead of us",
+    "proportional": "cancels at our price are shared between those ahead and behind by their sizes",
+    "power": "cancels at our price are shared between those ahead and behind by a power of their "
+    "sizes",
+    "log": "cancels at our price are shared between those ahead and behind by the logarithm of "
+    "their sizes",
+}
+
+
+def unknowns(run: Run, fills: Fills) -> list[Unknown]:
+    """List what should make one doubt the figures, the heaviest first."""
+    found = [
+        Unknown(
+            "impact",
+            "Nobody reacts to our orders: others neither quote around them nor follow our fills. "
+            "The larger our size beside what the market shows, the less these figures hold.",
+        ),
+        _queue(run),
+    ]
+    found += _data(run)
+    found += _quality(fills)
+    found += [_latency(run), *_venue(run)]
+    return found
+
+
+def _queue(run: Run) -> Unknown:
+    name = str(run.info.queue.get("model", "unknown"))
+    told = _MODELS.get(name, "how cancels are shared between those ahead and behind is assumed")
+    n = run.info.queue.get("n")
+    label = f"{name}, n = {n:g}" if name == "power" and isinstance(n, int | float) else name
+    return Unknown(
+        "queue",
+        f"Our place in the queue is a model ({label}): {told}. The data does not say who left. "
+        "Run again with venue.queue.model=pessimistic and =optimistic to see what hangs on it.",
+    )
+
+
+def _data(run: Run) -> list[Unknown]:
+    found = []
+    tape, counts = run.info.tape, run.info.counts
+    if tape.get("truth"):
+        found.append(
+            Unknown(
+                "tape",
+                "The tape was generated: it holds what its model knows of markets and no more. "
+                "A profit on it is a property of the model.",
+            )
+        )
+    elif _images(tape):
+        found.append(
+            Unknown(
+                "feed",
+                "The book comes as images at intervals. What happened between two images is "
+                "unseen, so a place in the queue is known only as well as images come.",
+            )
+        )
+    gaps = counts.get("gaps", 0)
+    if gaps:
+        found.append(
+            Unknown(
+                "gaps",
+                f"The tape has {gaps} {'gap' if gaps == 1 else 'gaps'}. What traded in them is "
+                "lost, and with it fills that would have been ours.",
+            )
+        )
+    late = counts.get("late_rows", 0)
+    if late:
+        found.append(
+            Unknown(
+                "late rows",
+                f"{late} rows reached the maker after newer ones; it ignored what they would have "
+                "undone, as it would have to live.",
+            )
+        )
+    return found
+
+
+def _images(tape: dict[str, object]) -> bool:
+    """True where the tape counts its rows by kind and has images but no single changes."""
+    kinds = tape.get("kinds")
+    return isinstance(kinds, dict) and bool(kinds.get("snapshot")) and not kinds.get("depth")
+
+
+def _quality(fills: Fills) -> list[Unknown]:
+    found = []
+    if fills.flagged.get("unseen"):
+        found.append(
+            Unknown(
+                "unseen levels",
+                f"{fills.flagged['unseen']:.1%} of fills were at prices that the feed had not "
+                "shown when we joined: the queue ahead of us there is a guess.",
+            )
+        )
+    if fills.flagged.get("crossed"):
+        found.append(
+            Unknown(
+                "crossed",
+                f"{fills.flagged['crossed']:.1%} of fills are assumed, because the other side's "
+                "best reached our price without a print that we could be matched with.",
+            )
+        )
+    if fills.flagged.get("stale_mid"):
+        found.append(
+            Unknown(
+                "stale mid",
+                f"At {fills.flagged['stale_mid']:.1%} of fills one side of the book was missing; "
+                "the last whole mid stands in, and spread and markouts of them are rough.",
+            )
+        )
+    return found
+
+
+def _latency(run: Run) -> Unknown:
+    forms = {
+        str(value.get("form", "constant"))
+        for name, value in sorted(run.info.latency.items())
+        if isinstance(value, dict) and name in ("entry", "response")
+    }
+    constant = forms <= {"constant"}
+    told = "a constant" if constant else "drawn from a distribution that does not know the market"
+    return Unknown(
+        "latency",
+        f"The way of orders and answers is {told}. Real ones are slowest when the market is "
+        "busiest, which is when it costs most.",
+    )
+
+
+def _venue(run: Run) -> list[Unknown]:
+    found = []
+    if "hyperliquid" in run.market.venue.lower():
+        found.append(
+            Unknown(
+                "block order",
+                "Hyperliquid puts cancels and post-only orders before takers inside a block. Here "
+                "requests meet a block in the order of their arrival, between blocks.",
+            )
+        )
+    missing = [name for name in ("funding", "margin") if name in run.info.unmodelled]
+    if missing:
+        found.append(
+            Unknown(
+                " and ".join(missing),
+                f"{' and '.join(missing).capitalize()} "
+                f"{'are' if len(missing) > 1 else 'is'} not modelled and count as zero: no "
+                "payments, no liquidation, no limit by collateral.",
+            )
+        )
+    found.append(
+        Unknown(
+            "venue limits",
+            "Rate limits, outages, self-trade rules and fee tiers that move with volume are not "
+            "modelled.",
+        )
+    )
+    return found

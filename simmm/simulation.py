@@ -1,0 +1,278 @@
+"""One simulation: the state of venue and maker, and the loop that feeds it.
+
+The state is records throughout, built here from plain settings and moved by `engine.advance`
+alone; outputs are handed to a sink, table by table, in the order in which they were written.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from simmm.engine import link, open_run
+from simmm.errors import RunError, StrategyError
+from simmm.feed import RingFeed, WholeFeed
+from simmm.jit import INTERPRETED, records
+from simmm.market import MarketRules
+from simmm.math import stream_key
+from simmm.records import (
+    ALO,
+    ENDED,
+    FAULT_LADDER,
+    FAULT_NOT_FINITE,
+    FAULTED,
+    LADDER,
+    NEED_ROWS,
+    NEVER,
+    RING,
+    Mail,
+    Maker,
+    Outputs,
+    book_dtype,
+    venue_dtype,
+)
+from simmm.strategy.load import Strategy
+from simmm.tape import Chunk
+from simmm.venue.latency import LATENCY_FORMS
+from simmm.venue.queue import queue_model
+
+#: Table name, and the counter and buffer of `records.Outputs` it is drained from.
+TABLES = ("fills", "orders", "intents", "equity", "beliefs", "mids")
+Sink = Callable[[str, np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class LatencySettings:
+    """A latency distribution in ns; see `venue.latency`."""
+
+    form: str = "constant"
+    low_ns: int = 1
+    scale_ns: float = 0.0
+    shape: float = 0.0
+    cap_ns: int = NEVER
+
+    def write(self, record: Any, key: int) -> None:
+        """Write the distribution into a `records.Latency`."""
+        record["form"] = LATENCY_FORMS.index(self.form)
+        record["low_ns"] = max(self.low_ns, 1)
+        record["scale_ns"] = self.scale_ns
+        record["shape"] = self.shape
+        record["cap_ns"] = self.cap_ns
+        record["key"] = key
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides a run besides tape, market rules and strategy. Times in ns."""
+
+    t0_ns: int  # samples and records count from here
+    quote_start_ns: int  # no quote before
+    end_ns: int  # nothing happens after
+    clock_t0_ns: int  # the estimator clock counts from here
+    max_position_lots: int
+    seed: int = 1
+    requote_ns: int = 1_000_000_000
+    sample_ns: int = 1_000_000_000
+    clock_ns: int = 1_000_000_000
+    estimate: bool = True
+    sigma_half_life_s: float = 300.0
+    intensity_half_life_s: float = 600.0
+    quote_on_fill: bool = False
+    quote_on_packet: bool = False
+    replace_all: bool = False
+    move_by_modify: bool = False
+    time_in_force: int = ALO
+    queue: str = "power"
+    queue_n: float = 3.0
+    entry: LatencySettings = field(default_factory=LatencySettings)
+    response: LatencySettings = field(default_factory=LatencySettings)
+
+
+class Simulation:
+    """Venue and maker of one run.
+
+    Parameters
+    ----------
+    markets
+        Rules of the traded market, then of the reference markets.
+    strategy
+    params
+        Array of one element of ``strategy.params.dtype``.
+    settings
+    book_window
+        Quanta the books hold, a power of two.
+    """
+
+    def __init__(
+        self,
+        markets: list[MarketRules],
+        strategy: Strategy,
+        params: np.ndarray,
+        settings: Settings,
+        *,
+        book_window: int = 1 << 14,
+    ) -> None:
+        self.strategy = strategy
+        self.settings = settings
+        queue = queue_model(settings.queue)
+        book = book_dtype(book_window)
+        self.venues = np.zeros(1, venue_dtype(queue.state))
+        self.makers = np.zeros(1, Maker)
+        self.mails = np.zeros(1, Mail)
+        self.outputs = np.zeros(1, Outputs)
+        self.venue_books = np.zeros(1, book)
+        self.maker_books = np.zeros(len(markets), book)
+        self.memories = strategy.memory.filled()
+        self.params = params
+        self.memory_rows = np.zeros(self.outputs["beliefs"].shape[1], strategy.memory.dtype)
+        self._write_settings(markets[0], queue.form)
+        self.advance = link(strategy, queue)
+        self._state = tuple(
+            records(array)
+            for array in (
+                self.venues,
+                self.venue_books,
+                self.makers,
+                self.maker_books,
+                self.mails,
+                self.memories,
+                self.params,
+                self.outputs,
+                self.memory_rows,
+            )
+        )
+
+    def _write_settings(self, market: MarketRules, queue_form: int) -> None:
+        settings = self.settings
+        rules = market.to_record()[0]
+        venue, maker, mail = self.venues[0], self.makers[0], self.mails[0]
+        venue["market"] = rules
+        venue["settings"]["form"] = queue_form
+        venue["settings"]["n"] = settings.queue_n
+        venue["sample_ns"] = settings.sample_ns
+        venue["next_sample_ts"] = settings.t0_ns + settings.sample_ns
+        venue["now"] = settings.t0_ns
+        maker["market"] = rules
+        maker["start_ts"] = settings.quote_start_ns
+        maker["end_ts"] = settings.end_ns
+        maker["requote_ns"] = settings.requote_ns
+        maker["next_requote_ts"] = settings.quote_start_ns
+        maker["next_clock_ts"] = settings.clock_t0_ns + settings.clock_ns
+        maker["next_record_ts"] = settings.t0_ns + settings.sample_ns
+        maker["record_ns"] = settings.sample_ns
+        maker["quote_on_fill"] = settings.quote_on_fill
+        maker["quote_on_packet"] = settings.quote_on_packet
+        maker["reconcile"] = settings.replace_all
+        maker["moves"] = settings.move_by_modify
+        maker["tif"] = settings.time_in_force
+        maker["estimate"] = settings.estimate
+        maker["observes"] = self.strategy.has_observe
+        maker["max_position"] = settings.max_position_lots
+        maker["sigma"]["clock_ns"] = settings.clock_ns
+        record = maker["record"]
+        record["quantum"] = float(market.price_quantum)
+        record["lot"] = float(market.lot_size)
+        record["maker_fee"] = float(market.maker_fee)
+        record["taker_fee"] = float(market.taker_fee)
+        settings.entry.write(mail["entry"], stream_key(settings.seed, "latency.entry"))
+        settings.response.write(mail["answer"], stream_key(settings.seed, "latency.response"))
+        open_run(
+            self.venues.view(np.recarray)[0],
+            self.venue_books.view(np.recarray),
+            self.makers.view(np.recarray)[0],
+            self.maker_books.view(np.recarray),
+            sigma_half_life_s=settings.sigma_half_life_s,
+            intensity_half_life_s=settings.intensity_half_life_s,
+        )
+
+    def run(
+        self,
+        chunks: Iterable[Chunk],
+        sink: Sink,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Run to the end; `progress` is told how many rows were fed.
+
+        Raises
+        ------
+        StrategyError
+            If the strategy breaks a rule while running.
+        RunError
+            If more messages are on their way than the rings hold.
+        """
+        feed = RingFeed()
+        for chunk in chunks:
+            feed.push(chunk)
+            ended = self.step(feed, sink)
+            if progress is not None:
+                progress(int(feed.feeds[0]["row_hi"]))
+            if ended:
+                return
+
+    def step(self, feed: RingFeed | WholeFeed, sink: Sink) -> bool:
+        """Advance as far as the feed's rows allow; return whether the run ended."""
+        while True:
+            self._call(feed)
+            self.drain(sink)
+            status = int(feed.feeds[0]["status"])
+            if status == ENDED:
+                return True
+            if status == NEED_ROWS:
+                return False
+            if status == FAULTED:
+                raise self._fault()
+
+    def _call(self, feed: RingFeed | WholeFeed) -> None:
+        try:
+            if INTERPRETED:
+                with np.errstate(divide="raise", invalid="raise", over="raise"):
+                    self.advance(*feed.columns, feed.feeds, *self._state)
+            else:
+                self.advance(*feed.columns, feed.feeds, *self._state)
+        except ArithmeticError as error:
+            raise StrategyError(
+                f"{self.strategy.path}: {_plain(error)} in quote or observe at tape time "
+                f"{self._now()}; guard the division",
+                running=True,
+            ) from error
+
+    def drain(self, sink: Sink) -> None:
+        """Hand all written rows to the sink and empty the buffers."""
+        out = self.outputs[0]
+        count = int(out["n_beliefs"])
+        if count and self.strategy.recorded:
+            sink("memory", self.memory_rows[:count])
+        for table in TABLES:
+            name = f"n_{table}"
+            count = int(out[name])
+            if count:
+                sink(table, out[table][:count])
+                out[name] = 0
+
+    def _now(self) -> str:
+        return f"{int(self.makers['now'][0])} ns"
+
+    def _fault(self) -> Exception:
+        maker = self.makers[0]
+        value = float(maker["fault_value"])
+        where = f"{self.strategy.path}: at tape time {self._now()} quote()"
+        if maker["fault"] == FAULT_NOT_FINITE:
+            return StrategyError(
+                f"{where} wanted a price or size that is not finite (level {int(value)}); "
+                "guard the calculation, for instance until market.sigma is known",
+                running=True,
+            )
+        if maker["fault"] == FAULT_LADDER:
+            return StrategyError(
+                f"{where} wanted {value:.0f} levels on one side; at most {LADDER} are possible",
+                running=True,
+            )
+        return RunError(
+            f"more than {RING} messages were on their way at tape time {self._now()}; "
+            "requote less often, quote fewer levels or shorten the latency"
+        )
+
+
+def _plain(error: Exception) -> str:
+    return "division by zero" if "divi" in str(error) else str(error)

@@ -1,0 +1,5 @@
+"""Importers, one a file: what was recorded elsewhere becomes a tape."""
+
+
+
+

@@ -1,0 +1,1 @@
+"""Generators of tapes whose truth is known: one a file, each a pure function of its seed."""

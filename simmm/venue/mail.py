@@ -1,0 +1,93 @@
+"""Messages on their way: two first-in-first-out rings with drawn latency."""
+
+from typing import Any
+
+from simmm.jit import kernel
+from simmm.records import NEVER, RING
+from simmm.venue.latency import next_arrival
+
+
+@kernel
+def respond(
+    mail: Any,
+    now: int,
+    kind: int,
+    reason: int,
+    id: int,
+    new_id: int,
+    side: int,
+    px: int,
+    lots: int,
+    leaves: int,
+    fee: int,
+    flags: int,
+) -> int:
+    """Send a response from the venue at `now`; return when the maker hears of it (ns)."""
+    arrival = next_arrival(mail.answer, now)
+    if mail.response_tail - mail.response_head >= RING:
+        mail.overflow = 1
+        return arrival
+    response = mail.responses[mail.response_tail & (RING - 1)]
+    response.arrival_ts = arrival
+    response.venue_ts = now
+    response.seq = mail.response_tail
+    response.kind = kind
+    response.reason = reason
+    response.id = id
+    response.new_id = new_id
+    response.side = side
+    response.px = px
+    response.quantity = lots
+    response.leaves = leaves
+    response.fee = fee
+    response.flags = flags
+    mail.response_tail += 1
+    return arrival
+
+
+@kernel
+def request(
+    mail: Any,
+    now: int,
+    kind: int,
+    id: int,
+    new_id: int,
+    side: int,
+    px: int,
+    lots: int,
+    tif: int,
+) -> int:
+    """Send a request from the maker at `now`; return when it arrives (ns)."""
+    arrival = next_arrival(mail.entry, now)
+    if mail.request_tail - mail.request_head >= RING:
+        mail.overflow = 1
+        return arrival
+    message = mail.requests[mail.request_tail & (RING - 1)]
+    message.arrival_ts = arrival
+    message.sent_ts = now
+    message.seq = mail.request_tail
+    message.kind = kind
+    message.id = id
+    message.new_id = new_id
+    message.side = side
+    message.px = px
+    message.quantity = lots
+    message.tif = tif
+    mail.request_tail += 1
+    return arrival
+
+
+@kernel
+def next_request_ts(mail: Any) -> int:
+    """Return when the next request reaches the venue (ns), `NEVER` if none is on its way."""
+    if mail.request_head == mail.request_tail:
+        return NEVER
+    return mail.requests[mail.request_head & (RING - 1)].arrival_ts
+
+
+@kernel
+def next_response_ts(mail: Any) -> int:
+    """Return when the next response reaches the maker (ns), `NEVER` if none is on its way."""
+    if mail.response_head == mail.response_tail:
+        return NEVER
+    return mail.responses[mail.response_head & (RING - 1)].arrival_ts

@@ -1,0 +1,100 @@
+"""The published queue models: where in the queue do cancels happen?
+
+State is the lots ahead of our order and what traded at its price since the level was last shown,
+in float64 lots. When a level shrinks by more than traded, the rest are cancels, of which the share
+`probability_behind` is taken from behind us.
+
+Source: Rigtorp, "Estimating order queue position" (2013); hftbacktest's documentation, "Order
+fill: queue models", for the power and logarithmic forms.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from simmm.jit import kernel
+from simmm.math import floor_int, log1p, power
+
+State = np.dtype(
+    [
+        ("ahead", "f8"),  # lots others have before us
+        ("traded", "f8"),  # lots that passed in `trade` since the level was last shown
+    ],
+    align=True,
+)
+CAPACITY = 0  # orders of others remembered per level
+FORMS = ("pessimistic", "proportional", "optimistic", "power", "log")
+PESSIMISTIC, PROPORTIONAL, OPTIMISTIC, POWER, LOG = range(5)
+
+
+@kernel
+def join(state: Any, settings: Any, ahead: float) -> None:
+    """Enter the queue behind `ahead` lots."""
+    state.ahead = ahead
+    state.traded = 0.0
+
+
+@kernel
+def trade(state: Any, settings: Any, lots: int) -> None:
+    """`lots` were matched at our price, from the front."""
+    state.ahead -= lots
+    state.traded += lots
+
+
+@kernel
+def depth(state: Any, settings: Any, previous: int, shown: int) -> None:
+    """The level went from `previous` to `shown` lots."""
+    cancelled = previous - shown - state.traded
+    state.traded = 0.0
+    ahead = state.ahead
+    if cancelled > 0.0:
+        behind = previous - ahead
+        share = probability_behind(settings.form, settings.n, ahead, behind)
+        ahead += min(behind - share * cancelled, 0.0) - (1.0 - share) * cancelled
+    state.ahead = max(min(ahead, float(shown)), 0.0)
+
+
+@kernel
+def cap(state: Any, settings: Any, shown: int) -> None:
+    """The level is seen again after it was out of view: keep our place, within what is shown."""
+    state.ahead = max(min(state.ahead, float(shown)), 0.0)
+    state.traded = 0.0
+
+
+@kernel
+def filled(state: Any, settings: Any) -> int:
+    """Return the whole lots matched beyond the queue since the last call, rounded half up."""
+    lots = floor_int(0.5 - state.ahead)
+    if lots > 0:
+        state.ahead = 0.0
+        return lots
+    return 0
+
+
+@kernel
+def watch(state: Any, settings: Any, previous: int, shown: int) -> None:
+    """A level on which we may join later changed; the published forms look at nothing."""
+
+
+@kernel
+def probability_behind(form: int, n: float, ahead: float, behind: float) -> float:
+    """Return the share of cancels that happen behind us, given lots ahead and behind."""
+    if form == PESSIMISTIC:
+        return 1.0
+    if form == OPTIMISTIC:
+        return 0.0
+    front = max(ahead, 0.0)
+    back = max(behind, 0.0)
+    if form == LOG:
+        weight_back = log1p(back)
+        weight_front = log1p(front)
+    elif form == PROPORTIONAL:
+        weight_back = back
+        weight_front = front
+    else:
+        weight_back = power(back, n)
+        weight_front = power(front, n)
+    total = weight_back + weight_front
+    if not total > 0.0 or total > 1e300:
+        return 1.0
+    return weight_back / total

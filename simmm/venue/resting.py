@@ -1,0 +1,87 @@
+"""Own orders resting at the venue: slots, and each side's list by price and time."""
+
+from typing import Any
+
+from simmm.jit import kernel
+from simmm.records import NO_ASK, NO_BID, ORDER_SLOTS
+
+
+@kernel
+def find(venue: Any, id: int) -> int:
+    """Return the slot of the resting order `id`, -1 if it does not rest."""
+    for k in range(venue.n_bids):
+        if venue.orders[venue.bids[k]].id == id:
+            return venue.bids[k]
+    for k in range(venue.n_asks):
+        if venue.orders[venue.asks[k]].id == id:
+            return venue.asks[k]
+    return -1
+
+
+@kernel
+def free_slot(venue: Any) -> int:
+    """Return a free slot, -1 if all are in use."""
+    for slot in range(ORDER_SLOTS):
+        if venue.orders[slot].id == 0:
+            return slot
+    return -1
+
+
+@kernel
+def enlist(venue: Any, slot: int) -> None:
+    """Put an order into its side's list: better price first, then earlier join."""
+    px = venue.orders[slot].px
+    if venue.orders[slot].side > 0:
+        k = venue.n_bids
+        while k > 0 and venue.orders[venue.bids[k - 1]].px < px:
+            venue.bids[k] = venue.bids[k - 1]
+            k -= 1
+        venue.bids[k] = slot
+        venue.n_bids += 1
+    else:
+        k = venue.n_asks
+        while k > 0 and venue.orders[venue.asks[k - 1]].px > px:
+            venue.asks[k] = venue.asks[k - 1]
+            k -= 1
+        venue.asks[k] = slot
+        venue.n_asks += 1
+    refresh(venue)
+
+
+@kernel
+def delist(venue: Any, slot: int) -> None:
+    """Take an order out of its side's list."""
+    if venue.orders[slot].side > 0:
+        k = 0
+        while venue.bids[k] != slot:
+            k += 1
+        venue.n_bids -= 1
+        while k < venue.n_bids:
+            venue.bids[k] = venue.bids[k + 1]
+            k += 1
+    else:
+        k = 0
+        while venue.asks[k] != slot:
+            k += 1
+        venue.n_asks -= 1
+        while k < venue.n_asks:
+            venue.asks[k] = venue.asks[k + 1]
+            k += 1
+    refresh(venue)
+
+
+@kernel
+def refresh(venue: Any) -> None:
+    """Set what the row loop compares with: best own prices, and whether there are deeper ones."""
+    venue.own_bid = NO_BID
+    venue.own_ask = NO_ASK
+    venue.deep_bid = 0
+    venue.deep_ask = 0
+    if venue.n_bids > 0:
+        venue.own_bid = venue.orders[venue.bids[0]].px
+        if venue.orders[venue.bids[venue.n_bids - 1]].px != venue.own_bid:
+            venue.deep_bid = 1
+    if venue.n_asks > 0:
+        venue.own_ask = venue.orders[venue.asks[0]].px
+        if venue.orders[venue.asks[venue.n_asks - 1]].px != venue.own_ask:
+            venue.deep_ask = 1

@@ -1,0 +1,64 @@
+"""GLFT quotes: a spread from how arrivals thin out with distance, skewed against inventory.
+
+Uses the estimates of volatility, kappa and arrival rate in the market record, and wants nothing
+until all three are known. Inventory counts in orders, so `gamma` has the unit of kappa.
+"""
+
+from simmm.math import clip, round_int
+from simmm.quoting.glft import arrival_after_fee, distances, half_spread_and_skew
+from simmm.strategy import Field, record
+
+Params = record(
+    order_size=Field(0.001, unit="base", low=0.0, doc="size of each quote"),
+    gamma=Field(
+        1000.0,
+        unit="1 / fraction of price, per order held",
+        low=0.0,
+        doc="risk aversion; compare it with kappa (17,000 on a liquid major)",
+    ),
+    improve_steps=Field(
+        1, unit="valid steps", low=0, doc="how far a quote may be better than the own touch"
+    ),
+    widest_bps=Field(100.0, unit="bps", low=0.0, high=5000.0, doc="no quote is farther from the mid"),
+)
+
+Memory = record(
+    half_spread_bps=Field(0.0, unit="bps", recorded=True, doc="mid to quote, nothing held"),
+    skew_bps=Field(0.0, unit="bps", recorded=True, doc="shift of both quotes by what is held"),
+    slope_bps=Field(0.0, unit="bps per order", recorded=True, doc="shift per order held"),
+)
+
+
+def quote(wanted, market, memory, params):
+    if market.sigma_age_ns < 0 or market.kappa_age_ns < 0 or market.arrival_age_ns < 0:
+        return
+    quantity = round_int(params.order_size / market.lot)
+    if quantity < 1:
+        return
+    held = market.position / quantity
+    fee = market.maker_fee
+    net_arrival = arrival_after_fee(market.arrival, market.kappa, fee)
+    half_spread, slope = half_spread_and_skew(
+        market.sigma, market.kappa, net_arrival, params.gamma, 1.0, params.gamma
+    )
+    if half_spread <= 0.0:
+        return
+    below, above = distances(half_spread + fee, slope, 1.0, held)
+    memory.half_spread_bps = (half_spread + fee + 0.5 * slope) * 10_000.0
+    memory.skew_bps = -held * slope * 10_000.0
+    memory.slope_bps = slope * 10_000.0
+    place(wanted, market, params, below, above, quantity)
+
+
+def place(wanted, market, params, below, above, quantity):
+    """Want one quote a side, never across the other side's touch."""
+    widest = params.widest_bps / 10_000.0
+    room = params.improve_steps * market.step
+    bid = market.mid * (1.0 - clip(below, -widest, widest))
+    ask = market.mid * (1.0 + clip(above, -widest, widest))
+    wanted.bid_px[0] = min(bid, market.bid_px + room, market.ask_px - market.step)
+    wanted.ask_px[0] = max(ask, market.ask_px - room, market.bid_px + market.step)
+    wanted.bid_qty[0] = quantity
+    wanted.ask_qty[0] = quantity
+    wanted.bids = 1
+    wanted.asks = 1

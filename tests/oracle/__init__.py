@@ -1,0 +1,1 @@
+"""An independent, slow model of a whole run, written from docs/architecture.md alone."""

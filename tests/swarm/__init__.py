@@ -1,0 +1,1 @@
+"""Drawn scenarios on which the engine and the independent oracle must agree."""
