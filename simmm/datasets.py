@@ -71,7 +71,8 @@ def load_manifest(folder: str | Path) -> dict[str, Dataset]:
         if not name.replace("_", "").replace("-", "").isalnum():
             raise ScenarioError(f"{path}: {name!r}: names are letters, digits, - and _")
         try:
-            fields = {**entry, "name": name, "folder": str(folder)}
+            given = {key: value for key, value in entry.items() if value is not None}
+            fields = {**given, "name": name, "folder": str(folder)}
             found[name] = msgspec.convert(fields, Dataset, dec_hook=_path)
         except msgspec.ValidationError as error:
             raise ScenarioError(f"{path}: {name}: {error}") from None

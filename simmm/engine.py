@@ -38,6 +38,7 @@ from simmm.venue.exchange import (
     apply_rows,
     begin_block,
     open_venue,
+    pass_time,
     read_mid,
     samples_due,
     serve_request,
@@ -179,6 +180,7 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                     elif feed.final or feed.bound_ts > maker.end_ts:
                         if samples_due(venue, venue_books[0], out, maker.end_ts + 1):
                             read_mid(venue, venue_books[0], out)
+                            pass_time(venue, max(venue.now, maker.end_ts))
                             feed.status = ENDED
                             return
                     else:

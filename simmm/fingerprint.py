@@ -18,13 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-import llvmlite  # type: ignore[import-untyped]
+import llvmlite
 import numba
 import numpy as np
 from numba.core import types as numba_types
 
 COMPILED_AS = "__compiled_as__"
 """Attribute of a function that holds the body which compiled code runs in its place."""
+
+BOUNDS_CHECKED = "__bounds_checked__"
+"""Attribute, true, of a function that is compiled with its indices checked."""
 
 _FOREIGN = frozenset(sys.stdlib_module_names) | {"numba", "numpy", "llvmlite", "scipy"}
 _SETTINGS = (
@@ -84,7 +87,7 @@ class _Walk:
             return
         self.seen[id(function)] = len(self.seen)
         code = function.__code__
-        yield f"function {function.__qualname__}"
+        yield f"function {function.__qualname__} {hasattr(function, BOUNDS_CHECKED)}"
         if self.located:
             yield f"{function.__module__} {code.co_filename}"
         yield from self.code(code)

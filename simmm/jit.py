@@ -13,6 +13,7 @@ the same results; breakpoints work.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import os
@@ -30,6 +31,7 @@ OPTIMISATION_LEVEL = "2"
 # LLVM 20 at level 3 makes faulty code of long replay loops on some processors. The variable is set
 # besides the attribute because numba reads its environment anew whenever that has changed.
 os.environ["NUMBA_OPT"] = OPTIMISATION_LEVEL
+# ruff: noqa: E402
 
 import numba
 import numpy as np
@@ -41,7 +43,8 @@ from numba.core.config import _OptLevel
 from numba.core.serialize import dumps
 from numba.extending import overload, register_jitable
 
-from simmm.fingerprint import COMPILED_AS, fingerprint
+from simmm import linking  # noqa: E402
+from simmm.fingerprint import BOUNDS_CHECKED, COMPILED_AS, fingerprint
 from simmm.loading import beside, load_module
 
 __all__ = [
@@ -61,6 +64,7 @@ __all__ = [
 ]
 
 numba.config.OPT = _OptLevel(OPTIMISATION_LEVEL)  # type: ignore[attr-defined]
+linking.install()
 
 INTERPRETED: bool = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 """True where kernels run as ordinary Python (``NUMBA_DISABLE_JIT=1``)."""
@@ -68,7 +72,6 @@ INTERPRETED: bool = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SUFFIX = ".kernel"
-_FORMAT = "1"  # of an artefact file; part of its name
 
 
 def _renumber_functions() -> None:
@@ -89,24 +92,33 @@ if hasattr(os, "register_at_fork"):
 # ------------------------------------------------------------------------------ what others call
 
 
+_WITHOUT_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # only entries need one
 _kernels: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
-def kernel(function: Function) -> Function:
-    """Mark a plain function as callable from compiled code; return it unchanged."""
+def kernel(function: Function, boundscheck: bool = False) -> Function:
+    """Mark a plain function as callable from compiled code; return it unchanged.
+
+    With `boundscheck` its compiled code raises `IndexError` where an index is outside an array, as
+    Python does; else such an index reads or overwrites whatever lies there. The first marking of a
+    function counts.
+    """
     if INTERPRETED or function in _kernels:
         return function
     _kernels.add(function)
-    return register_jitable(function)
+    if not boundscheck:
+        return register_jitable(**_WITHOUT_WRAPPERS)(function)
+    setattr(function, BOUNDS_CHECKED, True)
+    return register_jitable(boundscheck=True, **_WITHOUT_WRAPPERS)(function)
 
 
-def load_kernels(path: Path) -> ModuleType:
+def load_kernels(path: Path, boundscheck: bool = False) -> ModuleType:
     """`load_module`, with every plain function of the file, and of files beside it, a kernel."""
     module = load_module(path)
     for part in (module, *beside(module)):
-        for value in vars(part).values():
+        for value in list(vars(part).values()):
             if isinstance(value, FunctionType) and value.__globals__ is vars(part):
-                kernel(value)
+                kernel(value, boundscheck)
     return module
 
 
@@ -295,10 +307,16 @@ class _Store(_Cache):
         self._fingerprint = self._fingerprint or fingerprint(self._function, located=True)
         name = f"{self._function.__module__}.{self._function.__qualname__}"
         digest = hashlib.sha256(
-            repr((_FORMAT, self._fingerprint, str(arguments), codegen.magic_tuple())).encode()
+            repr((_made_by(), self._fingerprint, str(arguments), codegen.magic_tuple())).encode()
         )
         name = re.sub(r"\W+", "_", name, flags=re.ASCII)[-60:]
         return cache_folder() / f"{name}-{digest.hexdigest()[:40]}{_SUFFIX}"
+
+
+@functools.cache
+def _made_by() -> tuple[str, ...]:
+    """What this module does to a function, so that artefacts made otherwise aren't found."""
+    return tuple(fingerprint(f, located=False) for f in (kernel, compiled, _Store.save_overload))
 
 
 def _rebuilt(path: Path, target_context: Any) -> Any:

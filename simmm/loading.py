@@ -61,7 +61,7 @@ class _Siblings(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         before = sys.modules.get(name)
         self.loaded[path] = sys.modules[name] = module
         try:
-            exec(  # noqa: S102  running the user's file is the purpose
+            exec(  # running the user's file is the purpose
                 compile(source, str(path), "exec", dont_inherit=True), module.__dict__
             )
         except BaseException:

@@ -387,7 +387,7 @@ def _reset_wanted(wanted: Any) -> None:
     wanted.take_qty = 0.0
     wanted.take_px = 0.0
     wanted.cancel_all = 0
-    wanted.flatten = 0
+    wanted.go_flat = 0
     for k in range(LADDER):
         wanted.bid_px[k] = 0.0
         wanted.bid_qty[k] = 0.0
@@ -421,7 +421,7 @@ def quote_step(
 def _take(maker: Any, mail: Any, out: Any) -> None:
     """Send the order that takes now, if one is wanted and none is on its way."""
     wanted = maker.wanted
-    lots = -maker.position if wanted.flatten else whole_lots(wanted.take_qty)
+    lots = -maker.position if wanted.go_flat else whole_lots(wanted.take_qty)
     if lots == 0 or has_taker(maker) or is_full(maker):
         return
     side = 1 if lots > 0 else -1

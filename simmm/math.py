@@ -98,13 +98,13 @@ def round_int(x: float) -> int:
 @kernel
 def minimum(a: float, b: float) -> float:
     """The lesser of two numbers of one type; `a` if it is nan."""
-    return b if b < a else a  # noqa: FURB136
+    return b if b < a else a
 
 
 @kernel
 def maximum(a: float, b: float) -> float:
     """The greater of two numbers of one type; `a` if it is nan."""
-    return b if b > a else a  # noqa: FURB136
+    return b if b > a else a
 
 
 @kernel
@@ -112,7 +112,7 @@ def clip(x: float, low: float, high: float) -> float:
     """`x` held inside [low, high], all of one type; nan stays nan."""
     if x < low:
         return low
-    return high if x > high else x  # noqa: FURB136
+    return high if x > high else x
 
 
 @kernel

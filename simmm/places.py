@@ -122,13 +122,10 @@ def find(kind: Kind, name: str | Path, beside: Path | None = None) -> Path:
         raise _error(kind, f"{text!r} is no name of a {_SINGULAR[kind]}")
     tried: list[Path] = []
     for candidate in _candidates(kind, text, beside):
-        try:
-            if candidate.is_file():
-                return Path(os.path.abspath(candidate))
-        except OSError:  # a name too long, a folder that may not be read
-            pass
+        if os.path.isfile(candidate):  # os.path: no error where a name is too long
+            return Path(os.path.abspath(candidate))
         tried.append(candidate)
-    if Path(text).is_dir() and os.sep in text:
+    if os.path.isdir(text) and os.sep in text:
         raise _error(kind, f"{text} is a folder, not a {_SINGULAR[kind]} file")
     raise _error(kind, _not_found(kind, text, tried))
 

@@ -363,7 +363,7 @@ Wanted = np.dtype(
         ("take_qty", "f8"),  # signed lots to take now (IOC)
         ("take_px", "f8"),  # worst price for it, quanta
         ("cancel_all", "i8"),  # 1: want nothing resting
-        ("flatten", "i8"),  # 1: take the whole position off at take_px or the touch
+        ("go_flat", "i8"),  # 1: take the whole position off at take_px or the touch
     ],
     align=True,
 )

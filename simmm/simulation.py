@@ -17,6 +17,7 @@ from simmm.jit import INTERPRETED, records
 from simmm.market import MarketRules
 from simmm.math import stream_key
 from simmm.records import (
+    ACCEPTED,
     ALO,
     ENDED,
     FAULT_LADDER,
@@ -25,6 +26,8 @@ from simmm.records import (
     LADDER,
     NEED_ROWS,
     NEVER,
+    NO_REASON,
+    ORDER_SLOTS,
     RING,
     Mail,
     Maker,
@@ -34,6 +37,7 @@ from simmm.records import (
 )
 from simmm.strategy.load import Strategy
 from simmm.tape import Chunk
+from simmm.venue.fills import end_order
 from simmm.venue.latency import LATENCY_FORMS
 from simmm.venue.queue import queue_model
 
@@ -249,6 +253,15 @@ class Simulation:
             if count:
                 sink(table, out[table][:count])
                 out[name] = 0
+
+    def finish(self, sink: Sink) -> None:
+        """Write the rows of the orders that still rest when the run is over."""
+        venue = self.venues.view(np.recarray)[0]
+        out = self.outputs.view(np.recarray)[0]
+        for slot in range(ORDER_SLOTS):
+            if venue.orders[slot].id:
+                end_order(venue, out, slot, ACCEPTED, NO_REASON)
+        self.drain(sink)
 
     def _now(self) -> str:
         return f"{int(self.makers['now'][0])} ns"

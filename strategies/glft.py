@@ -19,7 +19,7 @@ Params = record(
     improve_steps=Field(
         1, unit="valid steps", low=0, doc="how far a quote may be better than the own touch"
     ),
-    widest_bps=Field(100.0, unit="bps", low=0.0, high=5000.0, doc="no quote is farther from the mid"),
+    widest_bps=Field(100.0, unit="bps", low=0.0, high=5000.0, doc="farthest quote from the mid"),
 )
 
 Memory = record(

@@ -9,7 +9,7 @@ from simmm.strategy import Field, record
 
 Params = record(
     order_size=Field(0.001, unit="base", low=0.0, doc="size of each quote"),
-    offset_steps=Field(0, unit="valid steps", low=0, doc="distance behind the own touch; 0 joins it"),
+    offset_steps=Field(0, unit="valid steps", low=0, doc="behind the own touch; 0 joins it"),
     levels=Field(1, unit="quotes", low=1, high=16, doc="quotes per side"),
     spacing_steps=Field(1, unit="valid steps", low=1, doc="distance between quotes of one side"),
 )

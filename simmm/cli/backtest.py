@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from simmm.cli.bars import Bars
 from simmm.cli.options import load, scenario_options
 
 
@@ -27,8 +28,9 @@ def backtest(out: Path | None, quiet: bool, no_progress: bool, **options: Any) -
     resolved = load(**options)
     from simmm.backtest import run
 
-    progress = not (quiet or no_progress) and sys.stderr.isatty()
-    folder = run(resolved, out=out, progress=progress)
+    show = not (quiet or no_progress) and sys.stderr.isatty()
+    with Bars(show) as bars:
+        folder = run(resolved, out=out, progress=bars.update if show else None, notify=bars.say)
     if quiet:
         click.echo(folder)
         return

@@ -12,7 +12,10 @@ COMMANDS = {
     "backtest": ("simmm.cli.backtest:backtest", "Run a scenario and show its report."),
     "scenario": ("simmm.cli.scenario:scenario_group", "List, check and show scenarios."),
     "report": ("simmm.cli.report:report", "Show the report of a finished run again."),
-    "golden": ("simmm.cli.golden:golden_group", "Compare results with the golden reports."),
+    "golden": (
+        "simmm.cli.golden:golden_group",
+        "Compare results with the golden reports, and renew them.",
+    ),
     "tape": ("simmm.cli.tape:tape_group", "Look at, validate and convert tapes."),
     "datasets": ("simmm.cli.datasets:datasets_group", "List, build and verify generated tapes."),
     "cache": ("simmm.cli.cache:cache", "Show or prune the cache of compiled code."),

@@ -58,7 +58,8 @@ def show_scenario(as_yaml: bool, **options: Any) -> None:
         click.echo(resolved.to_yaml(), nl=False)
         return
     from simmm.scenario.load import shown
-    from simmm.scenario.show import lines, tape_rules
+    from simmm.scenario.show import lines
+    from simmm.scenario.tapes import tape_rules
 
     click.echo(f"scenario  {shown(resolved.path)}")
     click.echo(f"strategy  {shown(resolved.strategy_path)}")

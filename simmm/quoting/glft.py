@@ -13,9 +13,9 @@ with inventory q in units of the size's. xi is the aversion to the risk *of bein
 gamma itself for a maker whose only taste is exponential utility, 0 for one that dislikes inventory
 alone.
 
-Units: all distances in one unit (here fractions of the price), kappa in its inverse, sigma in it per
-sqrt(second), A per second, gamma and xi in 1 / (distance x size): **kappa's unit** for size 1. With
-gamma in another unit than kappa it silently has no effect.
+Units: all distances in one unit (here fractions of the price), kappa in its inverse, sigma in it
+per sqrt(second), A per second, gamma and xi in 1 / (distance x size): **kappa's unit** for size 1.
+With gamma in another unit than kappa it silently has no effect.
 
 Where it is wrong: the error grows with slope / c (0.04 % of the spread at a ratio of 0.02, 2 % and
 more at 0.5) and near the inventory limit, and the formula knows no ticks, no queue and no adverse
@@ -72,14 +72,19 @@ def half_spread_and_skew(
         logarithm = log1p(x)
         half_spread = logarithm / (xi * order_size)
         growth = exp(logarithm + logarithm / x)
-    slope = sigma * sqrt(gamma / (2.0 * kappa * arrival * order_size) * growth)
+    divisor = 2.0 * kappa * arrival * order_size
+    if not divisor > 0.0:
+        return 0.0, 0.0
+    slope = sigma * sqrt(gamma / divisor * growth)
     if not is_finite(half_spread) or not is_finite(slope):
         return 0.0, 0.0
     return half_spread, slope
 
 
 @kernel
-def distances(half_spread: float, slope: float, order_size: float, inventory: float) -> tuple[float, float]:
+def distances(
+    half_spread: float, slope: float, order_size: float, inventory: float
+) -> tuple[float, float]:
     """Return the distances of bid and ask from the mid; negative beyond it.
 
     >>> distances(5.0, 0.5, 1.0, 2.0)

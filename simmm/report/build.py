@@ -214,7 +214,10 @@ def _changes(run: Run) -> list[Change]:
         node: Any = run.info.scenario
         for name in path.split("."):
             node = node.get(name) if isinstance(node, dict) else None
-        if isinstance(node, dict) or str(origin).startswith("default"):
+        own = node is None and str(origin).startswith(("market rules", "the tape"))
+        if isinstance(node, dict) or own or str(origin).startswith("default"):
+            continue
+        if path in ("name", "description"):
             continue
         found.append(Change(path, node, str(origin)))
     return found

@@ -35,13 +35,11 @@ class Samples(NamedTuple):
 
 
 def sampled_equity(run: Run) -> Samples:
-    """Equity at the mid from the start of quoting on, thinned to at most `MOST_SAMPLES` steps."""
+    """Equity at the mid from the start of quoting on."""
     table, period = run.equity, run.info.period
     rows = np.flatnonzero(
         (table["ts"] >= period.quote_start_ns) & (table["ts"] <= period.end_ns)
     )
-    every = -(-len(rows) // MOST_SAMPLES) if len(rows) else 1
-    rows = rows[::every]
     worth = table["position"][rows].astype(np.float64) * table["mid2"][rows] * run.money_scale
     equity = (worth + 2.0 * table["cash"][rows]) * run.half_quantum
     ts = table["ts"][rows]
@@ -64,8 +62,9 @@ def net_and_risk(run: Run, net: float) -> tuple[Estimate, Risk]:
     """
     samples = sampled_equity(run)
     peak_row, trough_row, drawdown = _drawdown(samples.equity)
-    increments = np.diff(samples.equity)
-    n, step = len(increments), samples.step_s
+    every = max(1, -(-len(samples.ts) // MOST_SAMPLES))  # a long run: longer increments
+    increments = np.diff(samples.equity[::every])
+    n, step = len(increments), (samples.step_s or 0.0) * every
     note, lags = "", 0
     day: float | None = None
     day_se: float | None = None
@@ -96,7 +95,7 @@ def net_and_risk(run: Run, net: float) -> tuple[Estimate, Risk]:
         drawdown_peak_ns=None if peak_row is None else int(samples.ts[peak_row]),
         drawdown_trough_ns=None if trough_row is None else int(samples.ts[trough_row]),
         samples=n,
-        sample_s=step,
+        sample_s=step or None,
         lags=lags,
         note=note,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simmm.report.schema import Fills, Unknown
 from simmm.report.tables import Run
+from simmm.report.words import percent
 
 _MODELS = {
     "pessimistic": "every cancel at our price is taken to come from behind us",
@@ -96,7 +97,7 @@ def _quality(fills: Fills) -> list[Unknown]:
         found.append(
             Unknown(
                 "unseen levels",
-                f"{fills.flagged['unseen']:.1%} of fills were at prices that the feed had not "
+                f"{percent(fills.flagged['unseen'])} of fills were at prices that the feed had not "
                 "shown when we joined: the queue ahead of us there is a guess.",
             )
         )
@@ -104,16 +105,16 @@ def _quality(fills: Fills) -> list[Unknown]:
         found.append(
             Unknown(
                 "crossed",
-                f"{fills.flagged['crossed']:.1%} of fills are assumed, because the other side's "
-                "best reached our price without a print that we could be matched with.",
+                f"{percent(fills.flagged['crossed'])} of fills are assumed, because the other "
+                "side's best reached our price without a print that we could be matched with.",
             )
         )
     if fills.flagged.get("stale_mid"):
         found.append(
             Unknown(
                 "stale mid",
-                f"At {fills.flagged['stale_mid']:.1%} of fills one side of the book was missing; "
-                "the last whole mid stands in, and spread and markouts of them are rough.",
+                f"At {percent(fills.flagged['stale_mid'])} of fills one side of the book was "
+                "missing; the last whole mid stands in, and spread and markouts of them are rough.",
             )
         )
     return found

@@ -23,7 +23,7 @@ def verdict(profit: Profit, fill_count: int, hours: float, quote: str) -> Verdic
         outcome = "earned" if net.low > 0 else "lost"
         told = (
             f"{outcome.capitalize()} {amount(abs(net.value))} {quote} in {time} (95 % interval "
-            f"{signed(net.low)} to {signed(net.high)}): not chance alone."
+            f"{signed(net.low)} to {signed(net.high)}): more than chance explains."
         )
     else:
         outcome = "undecided"

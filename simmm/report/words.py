@@ -60,6 +60,21 @@ def percent(value: float | None, decimals: int = 1) -> str:
     return "–" if value is None else f"{fixed(100 * value, decimals)} %"
 
 
+def aligned(texts: Iterable[str]) -> list[str]:
+    """Pad on the right so that decimal points, or the ends of whole numbers, stand in line.
+
+    >>> aligned(["13,780", "15.9 %", "–"])
+    ['13,780    ', '15.9 %', '–    ']
+    """
+    found = list(texts)
+    tails = []
+    for text in found:
+        number = text.rstrip("abcdefghijklmnopqrstuvwxyz% ")
+        tails.append(len(text) - number.find(".") if "." in number else len(text) - len(number))
+    longest = max(tails, default=0)
+    return [text + " " * (longest - tail) for text, tail in zip(found, tails, strict=True)]
+
+
 def duration(seconds: float) -> str:
     """A duration in its two largest units.
 

@@ -7,6 +7,7 @@
 
 from simmm.scenario.load import Resolved, apply_market, load_scenario
 from simmm.scenario.schema import Delay, Scenario
+from simmm.scenario.tapes import find_dataset, tape_rules
 from simmm.scenario.times import Moment, parse_time, window
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "Resolved",
     "Scenario",
     "apply_market",
+    "find_dataset",
     "load_scenario",
     "parse_time",
+    "tape_rules",
     "window",
 ]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from simmm.scenario.check import Parameter, check, check_parameters, expand
 from simmm.scenario.fields import fields_of
 from simmm.scenario.schema import MAX_SEED, Market, Scenario, Section, Source
 from simmm.scenario.source import Document, Dumper, parse_set, read
+from simmm.scenario.tapes import find_dataset
 from simmm.scenario.times import Moment, parse_time
 
 DEFAULT = "default"
@@ -120,7 +122,7 @@ def load_scenario(
     need_tape: bool = True,
     parameters: Parameters | None = None,
 ) -> Resolved:
-    """Load a scenario and put the overrides in force.
+    """Load a scenario and put the overrides in force: first options, then `sets`.
 
     Parameters
     ----------
@@ -161,41 +163,49 @@ def load_scenario(
     scenario = check(document)
     if need_tape and scenario.tape.dataset is None and scenario.tape.file is None:
         raise ScenarioError(f"{document.file}: tape: the scenario names none; add --tape FILE")
-
-    strategy_path = find(
-        "strategies", scenario.strategy.file, _beside(document, "strategy.file", file)
+    _check_datasets(document, scenario, file)
+    optional = in_file if strategy is not None else set()
+    scenario, strategy_path, notes = _with_strategy(
+        document, scenario, file, optional, parameters or _parameters
     )
-    known = (parameters or _parameters)(strategy_path)
-    given = dict(scenario.strategy.params)
-    notes = []
-    if strategy is not None:
-        for name in sorted(in_file & set(given) - set(known)):
-            if not document.origins.get(f"strategy.{name}", "").startswith("--"):
-                del given[name]
-                notes.append(
-                    f"strategy.{name} of {file.name} left out: {strategy_path.name} has no such "
-                    "parameter"
-                )
-    params = check_parameters(document, given, known, strategy_path.stem)
-    replace = msgspec.structs.replace
-    scenario = replace(
-        scenario,
-        name=scenario.name or file.stem,
-        strategy=replace(scenario.strategy, params=params),
-    )
-    tape_beside = _beside(document, "tape.file", file)
+    references = scenario.tape.references
+    beside = _beside(document, "tape.references", file)
     return Resolved(
         scenario=scenario,
         origins=_origins(document, scenario, file),
         path=file,
         strategy_path=strategy_path,
-        tape_paths=_paths(scenario.tape, tape_beside),
-        reference_paths=tuple(
-            _paths(reference, _beside(document, "tape.references", file))
-            for reference in scenario.tape.references
-        ),
-        notes=tuple(notes),
+        tape_paths=_paths(scenario.tape, _beside(document, "tape.file", file)),
+        reference_paths=tuple(_paths(reference, beside) for reference in references),
+        notes=notes,
     )
+
+
+def _with_strategy(
+    document: Document, scenario: Scenario, file: Path, optional: set[str], parameters: Parameters
+) -> tuple[Scenario, Path, tuple[str, ...]]:
+    """Find the strategy and fill its parameters in; those in `optional` may be unknown to it."""
+    beside = _beside(document, "strategy.file", file)
+    path = find("strategies", scenario.strategy.file, beside)
+    known = parameters(path)
+    given = dict(scenario.strategy.params)
+    notes = []
+    for name in sorted(optional & set(given) - set(known)):
+        if not document.origins.get(f"strategy.{name}", "").startswith("--"):
+            del given[name]
+            notes.append(
+                f"strategy.{name} of {file.name} left out: {path.name} has no such parameter"
+            )
+    params = check_parameters(document, given, known, path.stem)
+    replace = msgspec.structs.replace
+    strategy = replace(scenario.strategy, params=params)
+    scenario = replace(scenario, name=scenario.name or _name(file), strategy=strategy)
+    return scenario, path, tuple(notes)
+
+
+def _name(file: Path) -> str:
+    """A scenario's name where it has none: the file's, without what a folder can't be called."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", file.stem).strip("_.-") or "scenario"
 
 
 def shown(path: Path) -> str:
@@ -242,6 +252,20 @@ def _apply_sets(document: Document, sets: Sequence[str] | Mapping[str, Any]) -> 
             document.remove("tape.dataset")
         document.put(path, value, "--set")
         expand(document)
+
+
+def _check_datasets(document: Document, scenario: Scenario, file: Path) -> None:
+    """Reject a dataset that no manifest has."""
+    named = [("tape.dataset", scenario.tape.dataset)]
+    named += [("tape.references", reference.dataset) for reference in scenario.tape.references]
+    for path, name in named:
+        if name is not None:
+            try:
+                find_dataset(name, file)
+            except ScenarioError as error:
+                if str(error).startswith("no dataset"):
+                    raise document.error(path, str(error)) from None
+                raise
 
 
 def _beside(document: Document, path: str, file: Path) -> Path | None:

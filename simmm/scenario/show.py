@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-from simmm.errors import SimmmError
 from simmm.market import MarketRules
 from simmm.scenario.fields import fields_of, leaves, plain
 from simmm.scenario.load import TAPE_RULES, Resolved
@@ -41,19 +40,6 @@ def lines(resolved: Resolved, rules: MarketRules | None = None) -> list[Line]:
             value = getattr(rules, fields_of(Market)[name].attribute)
         shown.append(Line(path, told(value), units.get(path, ""), origin))
     return shown
-
-
-def tape_rules(resolved: Resolved) -> MarketRules | None:
-    """Return the market rules of the scenario's tape, None if that is not there to be read."""
-    from simmm.tape.schema import read_info  # late: it needs pyarrow
-
-    for path in resolved.tape_paths[:1]:
-        try:
-            file = next(iter(sorted(path.glob("*.parquet"))), path) if path.is_dir() else path
-            return read_info(file).market
-        except (SimmmError, OSError):
-            return None
-    return None
 
 
 def told(value: Any) -> str:

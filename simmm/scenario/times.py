@@ -122,7 +122,7 @@ def _parse_text(text: str) -> Moment | None:
         time = datetime.fromisoformat(_FRACTION.sub("", text))
     except ValueError:
         return None
-    if not re.match(r"\d{4}-", text):
+    if not re.match(r"\d{4}-\d\d-\d\d", text):
         return None  # basic and week forms are too easily a mistyped number
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)

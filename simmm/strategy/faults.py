@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from numba.core.errors import NumbaError
 
 from simmm.errors import StrategyError
-from simmm.jit import compiled, records
+from simmm.jit import INTERPRETED, compiled
 from simmm.records import Event, MarketRecord, Wanted
 from simmm.strategy.load import Strategy
 
@@ -24,32 +25,27 @@ _NOISE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def check_compiles(strategy: Strategy) -> None:
-    """Compile `quote` and `observe` alone, and run them on empty records.
+    """Compile `quote` and `observe` alone, without running them.
 
     An ordinary run does not need this: it compiles them as part of the whole, and `explain` tells
-    the same about what went wrong.
+    the same about what went wrong. Where nothing is compiled there is nothing to check.
 
     Raises
     ------
     StrategyError
         With file and line, if one of them does not compile.
     """
-    market = np.zeros(1, MarketRecord)
+    if INTERPRETED:
+        return
+    own = (MarketRecord, strategy.memory.dtype, strategy.params.dtype)
     for verb, first in ((strategy.quote, Wanted), (strategy.observe, Event)):
         if verb is None:
             continue
+        arguments = tuple(numba.typeof(np.zeros(1, dtype)) for dtype in (first, *own))
         try:
-            with np.errstate(all="ignore"):
-                _entry(verb)(
-                    records(np.zeros(1, first)),
-                    records(market),
-                    records(strategy.memory.filled()),
-                    records(strategy.params.filled()),
-                )
-        except NumbaError as error:
+            _entry(verb).compile(arguments)
+        except Exception as error:
             raise explain(error, strategy) from error
-        except (ArithmeticError, IndexError, ValueError):
-            pass  # empty records are no market; what matters is that it compiled
 
 
 def _entry(verb: Any) -> Any:
@@ -99,7 +95,7 @@ def explain(error: BaseException, strategy: Strategy, now_ns: int | None = None)
         return error
     if isinstance(error, NumbaError):
         place, line = _compiler_place(str(error), strategy)
-        return StrategyError(f"{place}: does not compile: {_reason(str(error))}{line}")
+        return StrategyError(f"{place}: does not compile: {_reason(str(error), strategy)}{line}")
     place = _running_place(error, strategy)
     when = "" if now_ns is None else f" at {now_ns} ns"
     return StrategyError(f"{place}: {_running_reason(error)}{when}", running=True)
@@ -116,41 +112,73 @@ def _compiler_place(message: str, strategy: Strategy) -> tuple[str, str]:
     return str(strategy.path), ""
 
 
-def _source_line(file: Path, number: int) -> str:
+def _source(file: Path) -> str:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return ""
+
+
+def _source_line(file: Path, number: int) -> str:
+    lines = _source(file).splitlines()
     return f": `{lines[number - 1].strip()}`" if 0 < number <= len(lines) else ""
 
 
 _REASONS = (
-    (re.compile(r"Cannot unify (.+?) and (.+?) for '(\w+)[\w.]*'"),
-     "`{2}` is {0} in one place and {1} in another"),
-    (re.compile(r"Untyped global name '([^']+)'"), "`{0}` can't be used in a strategy"),
-    (re.compile(r"NameError: name '([^']+)' is not defined"), "`{0}` is not defined"),
-    (re.compile(r"variable '([^']+)' is (?:not defined|referenced before)"),
-     "`{0}` may be used before it has a value"),
-    (re.compile(r"Unknown attribute '([^']+)'"), "there is no attribute `{0}`"),
-    (re.compile(r"No implementation of function Function\(<(?:built-in function|function) (\w+)[^>]*>\)"
-                r" found for signature:\s+>>> \w+\((.*)\)"),
+    (r"Cannot unify ([^\n]+?) and ([^\n]+?) for '([^'\n]+)'",
+     "{2} would be {0} in one place and {1} in another"),
+    (r"Untyped global name '([^'\n]+)'", "`{0}` can't be used in a strategy"),
+    (r"NameError: name '([^'\n]+)' is not defined", "`{0}` is not defined"),
+    (r"Unknown attribute '([^'\n]+)'", "there is no attribute `{0}`"),
+    (r"No implementation of function Function\(<[\w -]*?(\w+)(?: at 0x\w+)?>\) found for signature:"
+     r"\s+>>> \w+\(([^\n]*)\)",
      "`{0}` does not work on ({1})"),
-    (re.compile(r"(?:UnsupportedError|UnsupportedBytecodeError|Use of unsupported)[:\s]+(.+)"), "{0}"),
+    (r"Invalid use of \w+\(([\w.]+)[^\n]*\) with parameters \(([^\n]*)\)",
+     "`{0}` does not work on ({1})"),
+    (r"Cannot bind '[^\n]+' due to \"TypeError: ([^\"\n]+)\"", "{0}"),
+    (r"Unsupported\w*Error: ([^\n]+)", "{0}"),
+    (r"Use of unsupported ([^\n]+)", "unsupported {0}"),
 )
+_OWN = re.compile(r"^def (\w+)", re.MULTILINE)
 
 
-def _reason(message: str) -> str:
-    text = _NOISE.sub("", message)
-    for pattern, words in _REASONS:
-        match = pattern.search(text)
-        if match is not None:
-            return words.format(*match.groups())
+def _reason(message: str, strategy: Strategy) -> str:
+    """The innermost reason in a compiler's message, in fewer words."""
+    text = _without_records(_NOISE.sub("", message))
+    own = {name for file in strategy.files for name in _OWN.findall(_source(file))}
+    best, words = -1, ""
+    for pattern, template in _REASONS:
+        for match in re.finditer(pattern, text):
+            groups = list(match.groups())
+            if match.start() > best and not ("does not work" in template and groups[0] in own):
+                if "would be" in template:
+                    groups[2] = _variable(groups[2])
+                best, words = match.start(), template.format(*groups)
+    if words:
+        return words
     skip = ("Failed in nopython", "During:", "File ", "<source", "- Resolution", "This error")
     for raw in text.splitlines():
         line = raw.strip()
         if line and not line.startswith(skip):
             return line
     return "the compiler gives no reason"
+
+
+def _variable(name: str) -> str:
+    """A variable as its author knows it; the compiler numbers them, and names what has no name."""
+    return "a value" if name.startswith("$") else f"`{name.partition('.')[0]}`"
+
+
+def _without_records(text: str) -> str:
+    """The text with each record type, which tells all its fields, cut down to one word."""
+    while (start := text.find("Record(")) >= 0:
+        depth, end = 0, start
+        for end in range(start + 6, len(text)):
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            if depth == 0:
+                break
+        text = text[:start] + "record" + text[end + 1 :]
+    return text
 
 
 def _running_place(error: BaseException, strategy: Strategy) -> str:

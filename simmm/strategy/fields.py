@@ -16,7 +16,7 @@ Value = float | int | bool
 
 #: Names that NumPy's scalars already use: as fields they would read wrong in a debugger.
 TAKEN = frozenset(name for name in dir(np.record) if not name.startswith("_"))
-_INSTEAD = {"size": "order_size", "min": "lowest", "max": "highest", "mean": "average", "var": "variance"}
+_INSTEAD = {"size": "order_size", "min": "lowest", "max": "highest", "mean": "average"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Field:
 
     def __post_init__(self) -> None:
         if not isinstance(self.default, float | int):
-            raise StrategyError(f"Field: default {self.default!r} is neither a number nor a truth value")
+            raise StrategyError(f"Field: default {self.default!r} must be a number, True or False")
         if not math.isfinite(self.default) or abs(self.default) >= 2**63:
             raise StrategyError(f"Field: default {self.default!r} is not finite or too large")
         shape = self.shape if isinstance(self.shape, tuple) else (self.shape,)
@@ -125,8 +125,8 @@ class Record:
     dtype: np.dtype = field(init=False)
 
     def __post_init__(self) -> None:
-        columns = [(name, f.code, f.shape) if f.shape else (name, f.code) for name, f in self.fields.items()]
-        object.__setattr__(self, "dtype", np.dtype(columns or [("unused", "i8")], align=True))
+        columns = [(name, spec.code, spec.shape) for name, spec in self.fields.items()]
+        object.__setattr__(self, "dtype", np.dtype(columns or [("unused", "i8", ())], align=True))
 
     @property
     def recorded(self) -> tuple[str, ...]:
@@ -137,7 +137,9 @@ class Record:
         """Return an array of one record, all zero."""
         return np.zeros(1, self.dtype)
 
-    def filled(self, overrides: Mapping[str, Any] | None = None, path: str = "strategy") -> np.ndarray:
+    def filled(
+        self, overrides: Mapping[str, Any] | None = None, path: str = "strategy"
+    ) -> np.ndarray:
         """Return an array of one record that holds the defaults, or `overrides` instead.
 
         Raises
@@ -149,10 +151,12 @@ class Record:
         overrides = overrides or {}
         for name in overrides:
             if name not in self.fields:
-                raise ScenarioError(f"{path}.{name}: unknown parameter{suggestion(str(name), self.fields)}")
+                hint = suggestion(str(name), self.fields)
+                raise ScenarioError(f"{path}.{name}: unknown parameter{hint}")
         array = self.zeros()
         for name, spec in self.fields.items():
-            array[name] = spec.check(f"{path}.{name}", overrides[name]) if name in overrides else spec.default
+            value = overrides.get(name, spec.default)
+            array[name] = spec.check(f"{path}.{name}", value)
         return array
 
 
@@ -191,7 +195,7 @@ def from_dtype(dtype: np.dtype) -> Record:
         elif base == np.dtype("i8"):
             specs[name] = Field(0, shape=shape)
         else:
-            raise StrategyError(f"field '{name}' has type {dtype[name]}; only f8 and i8 are allowed")
+            raise StrategyError(f"field '{name}' has type {dtype[name]}; it must be f8 or i8")
     return Record(specs)
 
 

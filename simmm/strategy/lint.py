@@ -10,7 +10,7 @@ import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from simmm.errors import StrategyError
 from simmm.jit import INTERPRETED
 from simmm.nearest import suggestion
 from simmm.records import Event, MarketRecord, Wanted
+from simmm.strategy.findings import Finding, finding, module_of, text_of
+from simmm.strategy.flow import used_too_early
 from simmm.strategy.rules import (
     BUILTINS,
     DEBUGGING,
@@ -33,18 +35,6 @@ from simmm.strategy.rules import (
 QUOTE = ("wanted", "market", "memory", "params")
 OBSERVE = ("event", "market", "memory", "params")
 _WRITABLE = ("wanted", "memory")
-
-
-class Finding(NamedTuple):
-    """One thing that is refused."""
-
-    file: str
-    line: int
-    rule: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
 
 
 class Bound(NamedTuple):
@@ -117,7 +107,7 @@ class _Source:
     def star_imports(self) -> Iterable[Finding]:
         for node in self.tree.body:
             if isinstance(node, ast.ImportFrom) and any(a.name == "*" for a in node.names):
-                yield _finding(self.file, node, "star", ast.unparse(node))
+                yield finding(self.file, node, "star", ast.unparse(node))
 
 
 class _Walk:
@@ -128,6 +118,7 @@ class _Walk:
         for module in modules:
             text = Path(str(module.__file__)).read_bytes()
             self.sources[id(vars(module))] = _Source(module, ast.parse(text))
+        self.names = {module.__name__ for module in modules}
         self.found: set[Finding] = set()
         self.seen: set[tuple[int, tuple[tuple[str, str], ...]]] = set()
 
@@ -159,7 +150,8 @@ class _Function(ast.NodeVisitor):
         self.walk, self.source, self.node = walk, source, node
         self.globals, self.bound = names, bound
         arguments = node.args
-        self.local = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        given = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+        self.local = {a.arg for a in given}
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
                 self.local.add(inner.id)
@@ -168,13 +160,16 @@ class _Function(ast.NodeVisitor):
         for decorator in self.node.decorator_list:
             self.refuse(decorator, "decorator", "@" + ast.unparse(decorator))
         if self.node.args.vararg or self.node.args.kwarg:
-            self.refuse(self.node, "arguments", f"def {self.node.name}({ast.unparse(self.node.args)})")
+            text = f"def {self.node.name}({ast.unparse(self.node.args)})"
+            self.refuse(self.node, "arguments", text)
         self._follow_aliases()
+        for name in used_too_early(self.node):
+            self.refuse(name, "unset", name.id)
         for statement in self.node.body:
             self.visit(statement)
 
     def refuse(self, node: ast.AST, rule: str, text: str, why: str = "", instead: str = "") -> None:
-        self.walk.found.add(_finding(self.source.file, node, rule, text, why, instead))
+        self.walk.found.add(finding(self.source.file, node, rule, text, why, instead))
 
     def _follow_aliases(self) -> None:
         """`m = market` makes `m` the market, unless `m` is also something else."""
@@ -211,14 +206,14 @@ class _Function(ast.NodeVisitor):
     def visit(self, node: ast.AST) -> Any:
         rule = SYNTAX.get(type(node))
         if rule is not None:
-            self.refuse(node, rule, _text(node))
+            self.refuse(node, rule, text_of(node))
             return None
         return super().visit(node)
 
     def visit_Compare(self, node: ast.Compare) -> None:
         for operator in node.ops:
             if type(operator) in (ast.Is, ast.IsNot):
-                self.refuse(node, "identity", _text(node))
+                self.refuse(node, "identity", text_of(node))
         for operand in (node.left, *node.comparators):
             self.visit(operand)
 
@@ -233,9 +228,9 @@ class _Function(ast.NodeVisitor):
 
     def _operator(self, node: ast.AST, operator: ast.operator) -> None:
         if isinstance(operator, ast.Pow):
-            self.refuse(node, "power", _text(node))
+            self.refuse(node, "power", text_of(node))
         elif isinstance(operator, ast.MatMult):
-            self.refuse(node, "matrix", _text(node))
+            self.refuse(node, "matrix", text_of(node))
 
     # ---------------------------------------------------------------------------------- assignment
 
@@ -269,15 +264,15 @@ class _Function(ast.NodeVisitor):
         if owner.id in self.bound:
             record = self.bound[owner.id]
             if record.name not in _WRITABLE:
-                self.refuse(target, "read_only", _text(target))
+                self.refuse(target, "read_only", text_of(target))
             elif isinstance(attribute, ast.Attribute) and not indexed:
                 names = record.dtype.names or ()
                 if attribute.attr in names and record.dtype[attribute.attr].shape:
-                    self.refuse(target, "whole_array", _text(target))
+                    self.refuse(target, "whole_array", text_of(target))
         elif owner.id not in self.local and owner.id in self.globals:
-            self.refuse(target, "global", _text(target))
+            self.refuse(target, "global", text_of(target))
 
-    # ------------------------------------------------------------------------------- names and calls
+    # ------------------------------------------------------------------------------ names and calls
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         if isinstance(node.value, ast.Name) and node.value.id in self.bound:
@@ -287,7 +282,7 @@ class _Function(ast.NodeVisitor):
                 fields = [] if names == ("unused",) else names
                 hint = suggestion(node.attr, fields)
                 why = f"{record.name} has no field '{node.attr}'{hint}"
-                self.refuse(node, "field", _text(node), why, " ")
+                self.refuse(node, "field", text_of(node), why, " ")
             return
         known, value = self.value(node)
         if known:
@@ -299,11 +294,15 @@ class _Function(ast.NodeVisitor):
         known, value = self.value(node)
         if known:
             self._fixed(node, value, called=False)
+        elif node.id not in self.local:
+            hint = suggestion(node.id, self.local)
+            self.refuse(node, "undefined", node.id, "" if hint.startswith("; there") else
+                        f"it is not defined{hint}")
 
     def visit_Call(self, node: ast.Call) -> None:
         for keyword in node.keywords:
             if keyword.arg is None:
-                self.refuse(node, "arguments", _text(node))
+                self.refuse(node, "arguments", text_of(node))
         function = node.func
         known, value = self.value(function)
         if known:
@@ -312,9 +311,9 @@ class _Function(ast.NodeVisitor):
                 self.walk.function(value, self._passed(value, node))
         elif isinstance(function, ast.Attribute):
             if function.attr in REDUCTIONS:
-                self.refuse(node, "reduction", _text(node))
+                self.refuse(node, "reduction", text_of(node))
             elif function.attr == "format":
-                self.refuse(node, "text", _text(node))
+                self.refuse(node, "text", text_of(node))
             self.visit(function)
         else:
             self.visit(function)
@@ -334,24 +333,27 @@ class _Function(ast.NodeVisitor):
 
     def _fixed(self, node: ast.expr, value: Any, called: bool) -> None:
         """Check the use of an object that is not local to the function."""
-        text = _text(node)
+        text = text_of(node)
         name = getattr(value, "__name__", text.rpartition(".")[2])
-        home = _home(value)
+        module = module_of(value)
+        home = module.partition(".")[0]
         if self.walk.owns(value):
             if not called:
                 self.walk.function(value, {})
+        elif "random" in module.split(".") or home in ("secrets", "uuid"):
+            self.refuse(node, "random", text)
         elif home in ("math", "numpy"):
             self._library(node, text, text.rpartition(".")[2] if "." in text else name, home)
-        elif home in ("random", "secrets", "uuid") or text.startswith("np.random"):
-            self.refuse(node, "random", text)
         elif home in ("time", "datetime"):
             self.refuse(node, "time", text)
         elif home == "builtins":
             refused = name in BUILTINS and getattr(builtins, name, None) is value
             if refused and not (INTERPRETED and name in DEBUGGING):
                 self.refuse(node, "builtin", text, instead=BUILTINS[name])
+        elif module in self.walk.names:
+            self.refuse(node, "decorator", text)
         elif home and home != "simmm" and not isinstance(value, ModuleType):
-            self.refuse(node, "outside", text, f"it comes from {getattr(value, '__module__', home)}")
+            self.refuse(node, "outside", text, f"{RULES['outside'].why} but of {module}")
 
     def _library(self, node: ast.expr, text: str, name: str, home: str) -> None:
         if name in EXACT or text in ("math", "np", "numpy"):
@@ -359,37 +361,11 @@ class _Function(ast.NodeVisitor):
         rule = "math" if home == "math" else "numpy"
         if name in REPLACEMENTS:
             better = REPLACEMENTS[name]
-            self.refuse(node, rule, text, instead=f"`from simmm.math import {better}`, then {better}(...)")
+            instead = f"`from simmm.math import {better}`, then {better}(...)"
+            self.refuse(node, rule, text, instead=instead)
         elif name in PLAIN:
             self.refuse(node, rule, text, instead=f"write {PLAIN[name]}")
         elif name in REDUCTIONS:
             self.refuse(node, "reduction", text)
         else:
             self.refuse(node, rule, text)
-
-
-def _home(value: Any) -> str:
-    """Package of a function, class or module; empty for plain data."""
-    if isinstance(value, ModuleType):
-        return value.__name__.partition(".")[0]
-    if isinstance(value, np.ufunc):
-        return "numpy"
-    if isinstance(value, FunctionType | BuiltinFunctionType | type) or callable(value):
-        return str(getattr(value, "__module__", None) or "builtins").partition(".")[0]
-    return ""
-
-
-def _text(node: ast.AST) -> str:
-    text = ast.unparse(node).partition("\n")[0]
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _finding(
-    file: str, node: ast.AST, rule: str, text: str, why: str = "", instead: str = ""
-) -> Finding:
-    reason = RULES[rule]
-    message = f"`{text}`: {why or reason.why}"
-    remedy = (instead or reason.instead).strip()
-    if remedy:
-        message += f"; {remedy}"
-    return Finding(file, getattr(node, "lineno", 1), rule, message)

@@ -11,10 +11,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from simmm.errors import SimmmError, StrategyError
-from simmm.jit import INTERPRETED, load_module
+from simmm.jit import load_kernels
 from simmm.loading import beside
 from simmm.nearest import suggestion
 from simmm.strategy.fields import Record, from_dtype
@@ -83,7 +82,7 @@ def load_strategy(path: Path) -> Strategy:
     quote = _verb(module, path, "quote", QUOTE)
     observe = _verb(module, path, "observe", OBSERVE) if hasattr(module, "observe") else None
     if quote is None:
-        functions = [name for name, value in vars(module).items() if isinstance(value, FunctionType)]
+        functions = [name for name, v in vars(module).items() if isinstance(v, FunctionType)]
         hint = suggestion("quote", functions) if functions else ""
         raise StrategyError(f"{path}: has no function quote({', '.join(QUOTE)}){hint}")
     params, memory = _record(module, path, "Params"), _record(module, path, "Memory")
@@ -107,9 +106,9 @@ def load_strategy(path: Path) -> Strategy:
 
 def _load(path: Path) -> ModuleType:
     try:
-        module = load_module(path)
-        _mark(module)
-        return module
+        # Indices are checked, unlike in simmm's own kernels: a ladder written past its end must
+        # stop the run, not the process.
+        return load_kernels(path, boundscheck=True)
     except FileNotFoundError as error:
         raise StrategyError(f"{path}: there is no such strategy file") from error
     except OSError as error:
@@ -125,20 +124,6 @@ def _load(path: Path) -> ModuleType:
         raise StrategyError(
             f"{_raised_at(error, path)}: fails when it is loaded: {type(error).__name__}: {reason}"
         ) from error
-
-
-def _mark(module: ModuleType) -> None:
-    """Make every plain function of the strategy's files callable from compiled code.
-
-    Indices are checked, unlike in simmm's own kernels: a ladder written past its end must stop the
-    run, not the process.
-    """
-    if INTERPRETED:
-        return
-    for part in (module, *beside(module)):
-        for value in list(vars(part).values()):
-            if isinstance(value, FunctionType) and value.__globals__ is vars(part):
-                register_jitable(boundscheck=True)(value)
 
 
 def _raised_at(error: BaseException, path: Path) -> str:
@@ -165,7 +150,8 @@ def _verb(module: ModuleType, path: Path, name: str, wanted: tuple[str, ...]) ->
         line = function.__code__.co_firstlineno
         found = ", ".join(str(p) for p in parameters)
         raise StrategyError(
-            f"{path}:{line}: {name}({found}) must take {len(wanted)} arguments: {name}({', '.join(wanted)})"
+            f"{path}:{line}: {name}({found}) must take {len(wanted)} arguments: "
+            f"{name}({', '.join(wanted)})"
         )
     return function
 
@@ -181,7 +167,8 @@ def _record(module: ModuleType, path: Path, name: str) -> Record:
     except TypeError:
         dtype = None
     if dtype is None or dtype.names is None:
-        raise StrategyError(f"{path}: {name} must be made by record(...), not {type(value).__name__}")
+        kind = type(value).__name__
+        raise StrategyError(f"{path}: {name} must be made by record(...), it is a {kind}")
     try:
         return from_dtype(dtype)
     except StrategyError as error:

@@ -64,7 +64,12 @@ RULES: Mapping[str, Rule] = {
     "decorator": Rule("functions of a strategy take no decorators", "remove the decorator"),
     "arguments": Rule("* and ** arguments do not compile", "name each argument"),
     "read_only": Rule("it is not the strategy's to change", "write to memory or to wanted"),
-    "whole_array": Rule("an array cannot be replaced as a whole", "write its elements, name[k] = x"),
+    "whole_array": Rule("an array is not replaced as a whole", "write its elements, name[k] = x"),
+    "undefined": Rule("it is not defined", "define or import it at the top of the file"),
+    "unset": Rule(
+        "it may have no value here, which compiled code does not notice",
+        "give it one before the `if` or the loop",
+    ),
     "field": Rule("there is no such field", "see docs/strategies.md"),
 }
 

@@ -91,14 +91,13 @@ class Tape:
                     f"{self.paths[i]}: begins at {now.first_ts} ns, before {self.paths[i - 1]} "
                     f"ends ({before.last_ts} ns); name each stretch of time once"
                 )
-        self.pieces = [
-            piece for i in range(len(opened)) for piece in self._pieces(i, start, end)
-        ]
+        self.pieces = [piece for i in range(len(opened)) for piece in self._pieces(i, start, end)]
         self.rows = sum(piece.high - piece.low for piece in self.pieces)
         if self.rows == 0:
             low, high = self.infos[0].first_ts, self.infos[-1].last_ts
             raise TapeError(
-                f"{self.paths[0]}: no rows between start and end; the tape covers {low} to {high} ns"
+                f"{self.paths[0]}: no rows between start and end; the tape covers {low} to "
+                f"{high} ns"
             )
         self._set_times(start is None and end is None)
 
@@ -201,10 +200,13 @@ class Tape:
             used = int(row[packets])
             previous[:] = before
             if packets:
-                previous[:3] = ts[packets - 1], RANKS[info[packets - 1] & KIND_MASK], seq[packets - 1]
-        columns_used = (columns[name][:used] for name in ("tag", "px", "qty"))
-        cut = (array[:packets] for array in (ts, row, info, local, seq))
-        return Block(*columns_used, *cut, bound, final), used
+                kind = int(info[packets - 1]) & KIND_MASK
+                previous[:3] = ts[packets - 1], RANKS[kind], seq[packets - 1]
+        block = Block(
+            columns["tag"][:used], columns["px"][:used], columns["qty"][:used], ts[:packets],
+            row[:packets], info[:packets], local[:packets], seq[:packets], bound, final,
+        )  # fmt: skip
+        return block, used
 
     def _fail(self, code: int, file: int, row: int) -> None:
         what = {

@@ -57,7 +57,8 @@ def write(
     rows
         Columns `exch_ts`, `local_ts` (integers, ns), `kind` (docs/tape-format.md), `side` (+1, -1),
         `price` and `size` (floats) or `px_quanta` and `qty_lots` (integers). `px` and `qty` are
-        taken for either, by their type. Optional: `seq` (else each row is a message of its own),
+        taken for either, by their type. Optional: `seq` (else neighbours of one
+        kind with equal clocks are one message),
         `trade_id`, `order_count`, `aggressor_end`, `liquidation`, `packet_end`, `context`.
         What `scan` returns can be written again.
     sort
@@ -75,8 +76,7 @@ def write(
     frame = _flags(frame)
     with TapeWriter(place, market, source=source, truth=truth, overwrite=overwrite) as tape:
         tape.append(*(frame[name].to_numpy() for name in _OUT))
-        info = tape.close()
-    return info
+        return tape.close()
 
 
 _OUT = ("exch_ts", "local_ts", "seq", "tag", "px", "qty", "aux")
@@ -213,10 +213,18 @@ def _to_grid(
     return whole.astype(np.int64)
 
 
-def on_grid(values: np.ndarray, unit: str, where: str, field: str) -> np.ndarray:
-    """Return floats as whole multiples of `unit`; raise `TapeError` where one is none."""
-    units = np.full(len(values), float(unit))
-    return _to_grid(values, units, np.zeros(len(values), bool), where, field, unit)
+def stored_amounts(
+    rows: pl.DataFrame, market: MarketRules, where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return `px` and `qty` of a plain frame as a tape stores them.
+
+    Raises
+    ------
+    TapeError
+        Names the row whose price or size is no multiple of the market's quantum or lot.
+    """
+    kind = _kinds(rows, where)
+    return _amounts(rows, market, kind, _figures(rows, kind, where), where)
 
 
 def _aux(rows: pl.DataFrame, kind: np.ndarray) -> np.ndarray:
@@ -238,11 +246,16 @@ def _optional(rows: pl.DataFrame, name: str) -> pl.Series:
 
 
 def _numbers(rows: pl.DataFrame, kind: np.ndarray) -> np.ndarray:
-    """Number rows in the order of their arrival, one message each."""
-    order = np.lexsort((np.arange(rows.height), np.array(KIND_RANK)[kind], rows["local_ts"]))
-    seq = np.empty(rows.height, np.int64)
-    seq[order] = np.arange(rows.height)
-    return seq
+    """Number messages as they arrive: neighbours of one kind with equal clocks are one."""
+    frame = pl.DataFrame({"kind": kind, "exch": rows["exch_ts"], "local": rows["local_ts"]})
+    frame = frame.with_columns(rank=np.array(KIND_RANK)[kind], row=pl.int_range(pl.len()))
+    change = pl.any_horizontal(
+        pl.col(name) != pl.col(name).shift(1) for name in ("kind", "exch", "local")
+    )
+    arrived = frame.sort("local", "rank", "row").with_columns(
+        seq=change.fill_null(True).cum_sum() - 1
+    )
+    return arrived.sort("row")["seq"].cast(pl.Int64).to_numpy()
 
 
 def sort_causally(frame: pl.DataFrame) -> pl.DataFrame:
@@ -353,5 +366,6 @@ def _scaled(name: str, unit: str) -> pl.Expr:
     """Return a column times its unit, as the nearest float where the unit is 1 / whole."""
     inverse = 1 / float(unit)
     if abs(inverse - round(inverse)) < 1e-9 * inverse:
-        return pl.col(name) / float(round(inverse))
+        # By a column: polars multiplies by the reciprocal of a constant, which is a little off.
+        return pl.col(name) / (pl.col(name) * 0 + float(round(inverse)))
     return pl.col(name) * float(unit)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from simmm.records import KIND_MASK
+from simmm.records import INFO_MARKET_SHIFT, KIND_MASK
 from simmm.tape.files import Block
 from simmm.tape.packets import gather_rows
 from simmm.tape.schema import RANKS
@@ -40,7 +40,7 @@ def merge(sources: Sequence[Iterator[Block]]) -> Iterator[Block]:
 def _rest(block: Block, take: int) -> Block:
     if take == 0:
         return block
-    first = int(block.row[take]) if take < len(block.row) else len(block.tag)
+    first = _row_of(block, take)
     return Block(
         block.tag[first:], block.px[first:], block.qty[first:], block.ts[take:],
         block.row[take:] - first, block.info[take:], block.local[take:], block.seq[take:],
@@ -48,48 +48,54 @@ def _rest(block: Block, take: int) -> Block:
     )  # fmt: skip
 
 
+def _row_of(block: Block, packet: int) -> int:
+    """Return the first row of a packet; the number of rows for the one after the last."""
+    return int(block.row[packet]) if packet < len(block.row) else len(block.tag)
+
+
 def _join(one: Block, two: Block) -> Block:
     if len(one.ts) == 0:
         return two
-    arrays = [np.concatenate((a, b)) for a, b in zip(one[:8], two[:8], strict=True)]
-    arrays[4][len(one.row) :] += len(one.tag)
-    return Block(*arrays, two.bound_ts, two.final)
+    whole = _stack([one, two])
+    return whole._replace(bound_ts=two.bound_ts, final=two.final)
+
+
+def _stack(blocks: Sequence[Block]) -> Block:
+    """Return blocks one behind the other, rows counted through."""
+    offsets = np.cumsum([0, *(len(block.tag) for block in blocks)])
+    return Block(
+        tag=np.concatenate([block.tag for block in blocks]),
+        px=np.concatenate([block.px for block in blocks]),
+        qty=np.concatenate([block.qty for block in blocks]),
+        ts=np.concatenate([block.ts for block in blocks]),
+        row=np.concatenate([blocks[i].row + offsets[i] for i in range(len(blocks))]),
+        info=np.concatenate([block.info for block in blocks]),
+        local=np.concatenate([block.local for block in blocks]),
+        seq=np.concatenate([block.seq for block in blocks]),
+        bound_ts=blocks[-1].bound_ts,
+        final=blocks[-1].final,
+    )
+
+
+def _head(block: Block, take: int) -> Block:
+    stop = _row_of(block, take)
+    return Block(
+        block.tag[:stop], block.px[:stop], block.qty[:stop], block.ts[:take], block.row[:take],
+        block.info[:take], block.local[:take], block.seq[:take], block.bound_ts, block.final,
+    )  # fmt: skip
 
 
 def _interleave(held: Sequence[Block], takes: Sequence[int], bound: int, final: bool) -> Block:
     """Return the first `takes` packets of each block as one block in causal order."""
-    parts = [(block, take) for block, take in zip(held, takes, strict=True) if take]
-    ts, info, local, seq = (
-        np.concatenate([block[place][:take] for block, take in parts] or [np.empty(0, np.int64)])
-        for place in (3, 5, 6, 7)
-    )
-    rows_used = [
-        int(block.row[take]) if take < len(block.row) else len(block.tag) for block, take in parts
-    ]
-    offsets = np.concatenate(([0], np.cumsum(rows_used))).astype(np.int64)
-    ends = [
-        np.append(block.row[1:take], used)
-        for (block, take), used in zip(parts, rows_used, strict=True)
-    ]
-    first = np.concatenate(
-        [block.row[:take] + offset for (block, take), offset in zip(parts, offsets, strict=False)]
-        or [np.empty(0, np.int64)]
-    )
-    count = np.concatenate(
-        [end - block.row[:take] for (block, take), end in zip(parts, ends, strict=True)]
-        or [np.empty(0, np.int64)]
-    )
-    market = info >> 8
-    order = np.lexsort((seq, market, RANKS[info & KIND_MASK], ts))
-    tag, px, qty = (
-        np.concatenate(
-            [block[place][:used] for (block, _), used in zip(parts, rows_used, strict=True)]
-            or [np.empty(0, kind)]
-        )
-        for place, kind in ((0, np.uint8), (1, np.int64), (2, np.int64))
-    )
-    gathered = np.empty_like(tag), np.empty_like(px), np.empty_like(qty)
-    first, count = first[order], count[order]
-    gather_rows(first, count, tag, px, qty, *gathered)
-    row = np.concatenate(([0], np.cumsum(count)))[:-1].astype(np.int64)
-    return Block(*gathered, ts[order], row, info[order], local[order], seq[order], bound, final)
+    whole = _stack([_head(block, take) for block, take in zip(held, takes, strict=True)])
+    market = whole.info >> INFO_MARKET_SHIFT
+    order = np.lexsort((whole.seq, market, RANKS[whole.info & KIND_MASK], whole.ts))
+    first = whole.row[order]
+    count = np.diff(whole.row, append=len(whole.tag))[order]
+    tag, px, qty = np.empty_like(whole.tag), np.empty_like(whole.px), np.empty_like(whole.qty)
+    gather_rows(first, count, whole.tag, whole.px, whole.qty, tag, px, qty)
+    row = np.cumsum(count) - count
+    return Block(
+        tag, px, qty, whole.ts[order], row, whole.info[order], whole.local[order],
+        whole.seq[order], bound, final,
+    )  # fmt: skip

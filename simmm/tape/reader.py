@@ -197,7 +197,8 @@ class _Release:
         count = len(block.ts)
         if self._rows_per_chunk is None or count == 0:
             return [count]
-        stops, row = [], 0
+        stops: list[int] = []
+        row = 0
         while True:
             place = int(np.searchsorted(block.row, row + self._rows_per_chunk))
             if place >= count:
@@ -209,7 +210,10 @@ class _Release:
         kept = self._waiting
         total = len(kept[0]) + len(local)
         out = tuple(np.empty(total, np.int64) for _ in range(3))
-        if insert_arrivals(*kept, local, seq, self._packets, *out):
+        disordered = insert_arrivals(
+            kept[0], kept[1], kept[2], local, seq, self._packets, out[0], out[1], out[2]
+        )
+        if disordered:
             ts = np.concatenate((kept[0], local))
             number = np.concatenate((kept[1], seq))
             packet = np.concatenate((kept[2], self._packets + np.arange(len(local))))
@@ -247,7 +251,7 @@ def _prefetch(make: Callable[[], Iterator[Chunk]]) -> Iterator[Chunk]:
                 if not offer(item):
                     return
             offer(_End(None))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it
             offer(_End(error))
 
     thread = threading.Thread(target=work, name="simmm-tape", daemon=True)

@@ -23,7 +23,10 @@ COLUMNS = ("exch_ts", "local_ts", "seq", "tag", "px", "qty", "aux")
 REPLAY_COLUMNS = COLUMNS[:-1]
 NO_AUX = -1
 ARROW_SCHEMA = pa.schema(
-    [pa.field(name, pa.uint8() if name == "tag" else pa.int64(), nullable=False) for name in COLUMNS]
+    [
+        pa.field(name, pa.uint8() if name == "tag" else pa.int64(), nullable=False)
+        for name in COLUMNS
+    ]
 )
 #: Rank of each of the eight values of the kind bits; -1 where no kind has that value.
 RANKS = np.array((*KIND_RANK, -1, -1), np.int64)
@@ -64,7 +67,7 @@ class Digest:
         """Feed the next rows."""
         for name, digest in self._columns.items():
             kind = "u1" if name == "tag" else "<i8"
-            digest.update(memoryview(np.ascontiguousarray(columns[name], kind)).cast("B"))
+            digest.update(np.ascontiguousarray(columns[name], kind).view(np.uint8).data)
 
     def hexdigest(self) -> str:
         """Return the digest of all rows so far with the market's rules."""

@@ -4,7 +4,7 @@ A *block* is all that happens at one `exch_ts`. This is a reader's view of a rec
 venue's book: sizes beyond what is shown stay as they were last shown.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -84,12 +84,12 @@ class Seen(NamedTuple):
 
 
 @kernel
-def _cell(px, is_bid):
+def _cell(px: int, is_bid: int) -> int:
     return ((px & _MASK) << 1) | is_bid
 
 
 @kernel
-def _shown(cell_px, cell_qty, px, is_bid):
+def _shown(cell_px: np.ndarray, cell_qty: np.ndarray, px: int, is_bid: int) -> int:
     cell = _cell(px, is_bid)
     if cell_px[cell] == px:
         return cell_qty[cell]
@@ -97,7 +97,7 @@ def _shown(cell_px, cell_qty, px, is_bid):
 
 
 @kernel
-def _best_from(cell_px, cell_qty, px, is_bid):
+def _best_from(cell_px: np.ndarray, cell_qty: np.ndarray, px: int, is_bid: int) -> int:
     """Return the best price at or worse than `px` that holds size, 0 if none is remembered."""
     step = -1 if is_bid else 1
     for _ in range(_MASK >> 1):
@@ -110,7 +110,7 @@ def _best_from(cell_px, cell_qty, px, is_bid):
 
 
 @kernel
-def _empty(cell_px, cell_qty, low, high, is_bid):
+def _empty(cell_px: np.ndarray, cell_qty: np.ndarray, low: int, high: int, is_bid: int) -> None:
     """Empty the prices in [low, high]."""
     for px in range(low, min(high, low + _MASK) + 1):
         cell = _cell(px, is_bid)
@@ -119,7 +119,9 @@ def _empty(cell_px, cell_qty, low, high, is_bid):
 
 
 @kernel
-def _set_level(state, cell_px, cell_qty, px, qty, is_bid):
+def _set_level(
+    state: Any, cell_px: np.ndarray, cell_qty: np.ndarray, px: int, qty: int, is_bid: int
+) -> None:
     """Note a level's size and keep the best price of its side."""
     best = state.bid if is_bid else state.ask
     if best > 0 and abs(px - best) > (_MASK >> 1):
@@ -139,7 +141,9 @@ def _set_level(state, cell_px, cell_qty, px, qty, is_bid):
 
 
 @kernel
-def _forget_better(state, cell_px, cell_qty, px, is_bid):
+def _forget_better(
+    state: Any, cell_px: np.ndarray, cell_qty: np.ndarray, px: int, is_bid: int
+) -> None:
     """Empty everything of a side that is better than `px`."""
     if is_bid:
         if state.bid > px:
@@ -151,7 +155,9 @@ def _forget_better(state, cell_px, cell_qty, px, is_bid):
 
 
 @kernel
-def _level(state, cell_px, cell_qty, tag, px, qty, is_bid):
+def _level(
+    state: Any, cell_px: np.ndarray, cell_qty: np.ndarray, tag: Any, px: int, qty: int, is_bid: int
+) -> None:
     kind = tag & KIND_MASK
     if kind == BBO or (kind == SNAPSHOT and tag & FIRST):
         _forget_better(state, cell_px, cell_qty, px, is_bid)
@@ -166,7 +172,7 @@ def _level(state, cell_px, cell_qty, tag, px, qty, is_bid):
 
 
 @kernel
-def _trade(state, aggressors, tag, px, qty, ts):
+def _trade(state: Any, aggressors: np.ndarray, tag: Any, px: int, qty: int, ts: int) -> None:
     buys = 1 if tag & BUY else 0
     if state.aggressor_qty == 0:
         state.aggressor_levels = 1
@@ -193,7 +199,9 @@ def _trade(state, aggressors, tag, px, qty, ts):
 
 
 @kernel
-def _end_block(state, cell_px, cell_qty, samples, row):
+def _end_block(
+    state: Any, cell_px: np.ndarray, cell_qty: np.ndarray, samples: np.ndarray, row: int
+) -> None:
     out = samples[state.samples]
     out.ts = state.ts
     out.bid = state.bid
@@ -213,9 +221,21 @@ def _end_block(state, cell_px, cell_qty, samples, row):
 
 @compiled
 def follow(
-    tag, px, qty, packet_ts, packet_row, packet_info, base, market, states, cell_px, cell_qty,
-    samples, aggressors,
-):  # fmt: skip
+    tag: np.ndarray,
+    px: np.ndarray,
+    qty: np.ndarray,
+    packet_ts: np.ndarray,
+    packet_row: np.ndarray,
+    packet_info: np.ndarray,
+    base: int,
+    market: int,
+    states: np.ndarray,
+    cell_px: np.ndarray,
+    cell_qty: np.ndarray,
+    samples: np.ndarray,
+    aggressors: np.ndarray,
+    final: int,
+) -> None:
     """Follow the touch through one chunk; see `Touch`."""
     state = states[0]
     count = len(packet_ts)
@@ -241,10 +261,12 @@ def follow(
         elif kind == TRADE:
             for i in range(first, stop):
                 _trade(state, aggressors, np.int64(tag[i]), px[i], qty[i], packet_ts[p])
-        elif kind == DEPTH or kind == SNAPSHOT or kind == BBO:
+        elif kind in (DEPTH, SNAPSHOT, BBO):
             for i in range(first, stop):
                 is_bid = 1 if tag[i] & BUY else 0
                 _level(state, cell_px, cell_qty, np.int64(tag[i]), px[i], qty[i], is_bid)
+    if final and state.ts >= 0:
+        _end_block(state, cell_px, cell_qty, samples, base + len(tag) - 1)
 
 
 class Touch:
@@ -266,7 +288,7 @@ class Touch:
         follow(
             chunk.tag, chunk.px, chunk.qty, chunk.packet_ts, chunk.packet_row, chunk.packet_info,
             self._row, self._market, self._state, self._cell_px, self._cell_qty, samples,
-            aggressors,
+            aggressors, int(chunk.final),
         )  # fmt: skip
         self._row += len(chunk.tag)
         return Seen(

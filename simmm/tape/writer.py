@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simmm.errors import TapeError
+from simmm.errors import RunError, TapeError
 from simmm.market import MarketRules
 from simmm.records import (
     BBO,
@@ -63,8 +63,9 @@ class TapeWriter:
     Raises
     ------
     TapeError
-        Where the file exists or can't be written, and where rows break the format: the message
-        names row and field.
+        Where the file exists, and where rows break the format: the message names row and field.
+    RunError
+        Where the file can't be written.
     """
 
     def __init__(
@@ -115,8 +116,8 @@ class TapeWriter:
                 os.unlink(temporary)
             raise self._unwritable(error) from None
 
-    def _unwritable(self, error: OSError) -> TapeError:
-        return TapeError(f"{self.path}: cannot be written ({error.strerror or error})")
+    def _unwritable(self, error: OSError) -> RunError:
+        return RunError(f"{self.path}: cannot be written ({error.strerror or error})")
 
     def append(
         self,
@@ -171,7 +172,7 @@ class TapeWriter:
             self._write_groups(final=False)
 
     def _check(self, columns: dict[str, np.ndarray]) -> None:
-        """Raise where rows break the format, and count packets."""
+        """Raise where rows break the format."""
         tag, px, qty = columns["tag"], columns["px"], columns["qty"]
         kind = tag & KIND_MASK
         self._refuse(kind > GAP, "tag", "unknown kind")
@@ -183,6 +184,10 @@ class TapeWriter:
         has_price = (kind == DEPTH) | (kind == SNAPSHOT) | (kind == BBO) | (kind == TRADE)
         self._refuse(has_price & (px <= 0) & ~empty_side, "px", "not above zero")
         self._refuse((kind == CONTEXT) & (qty > 3), "qty", "unknown context figure")
+        self._check_order(columns)
+
+    def _check_order(self, columns: dict[str, np.ndarray]) -> None:
+        """Raise where a row may not follow the one before it, and count packets."""
         joined = columns
         before = 0
         if self._tail is not None:
@@ -205,9 +210,7 @@ class TapeWriter:
             raise TapeError(f"{self.path}: row {row}, {field}: {what}")
 
     def _write_groups(self, final: bool) -> None:
-        columns = {
-            name: np.concatenate([part[name] for part in self._waiting]) for name in COLUMNS
-        }
+        columns = {name: np.concatenate([part[name] for part in self._waiting]) for name in COLUMNS}
         count, start = self._n_waiting, 0
         while count - start >= self._row_group or (final and start < count):
             stop = min(start + self._row_group, count)

@@ -53,6 +53,8 @@ class BookSide:
     def image(self, levels: list[tuple[int, int]], limit: int | None = None) -> None:
         """Replace the side by an image, best to worst; keys from `limit` on stay as they are."""
         worst = levels[-1][0]
+        if limit is not None and worst >= limit:
+            return
         kept: dict[int, int] = {}
         empty: list[tuple[float, float]] = []
         below = math.inf
@@ -63,6 +65,5 @@ class BookSide:
         for key, lots in levels:
             if key <= below:
                 kept[key] = lots
-        if worst <= below:
-            empty.append((worst, below))
+        empty.append((worst, below))
         self.sizes, self.empty = kept, empty

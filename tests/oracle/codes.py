@@ -24,6 +24,7 @@ PENDING, RESTING, CANCELLING, MODIFYING = 1, 2, 3, 4
 AT_VENUE_PACKET, AT_VENUE_REQUEST, AT_MAKER_PACKET, AT_MAKER_RESPONSE, AT_TIMER = 0, 1, 2, 3, 4
 
 LADDER = 16
+ORDER_SLOTS = 64  # own orders alive or in flight
 
 
 def kind_of(tag: int) -> int:

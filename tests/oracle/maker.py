@@ -24,6 +24,7 @@ class Own:
     px: int
     leaves: int
     tif: int
+    quantity: int  # as placed or last modified
     new_id: int = 0
     new_px: int = 0
     new_leaves: int = 0
@@ -77,9 +78,10 @@ class Maker:
                 if limit is None or side * px < limit:
                     self.sides[side].show(side * px, lots)
             elif kind == codes.BBO:
-                if self.newest_bbo is None or ts >= self.newest_bbo:
-                    self.newest_bbo = ts
-                    self.bbo_key[side] = side * px
+                if self.newest_bbo is not None and ts < self.newest_bbo:
+                    continue
+                self.newest_bbo = ts
+                self.bbo_key[side] = side * px
                 self.sides[side].empty_better(side * px)
                 self.sides[side].show(side * px, lots)
             elif kind == codes.TRADE:
@@ -124,6 +126,7 @@ class Maker:
         elif kind == codes.MODIFIED:
             own.id = response.new_id or own.id
             own.px, own.leaves, own.state = response.px, response.leaves, codes.RESTING
+            own.quantity = response.leaves
         elif kind == codes.MODIFY_REJECTED:
             if response.leaves == 0:
                 self.orders.remove(own)
@@ -144,7 +147,7 @@ class Maker:
         if self.now < self.start:
             return
         wanted = SimpleNamespace(
-            bids=0, asks=0, take_qty=0.0, take_px=0.0, cancel_all=0, flatten=0,
+            bids=0, asks=0, take_qty=0.0, take_px=0.0, cancel_all=0, go_flat=0,
             bid_px=[0.0] * codes.LADDER, bid_qty=[0.0] * codes.LADDER,
             ask_px=[0.0] * codes.LADDER, ask_qty=[0.0] * codes.LADDER,
         )
@@ -181,14 +184,15 @@ class Maker:
         news: list[tuple[int, int, int]] = []
         for side in (1, -1):
             levels = self._levels(wanted, side)
-            levels = self._cut(side, levels)
             news += [(side, px, lots) for px, lots in self._settle(side, levels)]
         for side, px, lots in news:
-            self._place(side, px, lots, self.settings["tif"])
+            lots = self._sendable(side, px, lots)
+            if lots:
+                self._place(side, px, lots, self.settings["tif"])
         self._take(wanted)
 
     def _levels(self, wanted: Any, side: int) -> list[tuple[int, int]]:
-        """Wanted levels of a side on valid steps and lots, best first, equal prices merged."""
+        """Wanted levels as written, on valid steps and lots, equal prices merged, cut."""
         count = int(wanted.bids if side > 0 else wanted.asks)
         prices = wanted.bid_px if side > 0 else wanted.ask_px
         sizes = wanted.bid_qty if side > 0 else wanted.ask_qty
@@ -197,11 +201,14 @@ class Maker:
             rounded = self._on_step(side, px)
             if rounded > 0 and math.floor(lots) > 0:
                 merged[rounded] = merged.get(rounded, 0) + math.floor(lots)
-        return [
-            (px, lots)
-            for px, lots in sorted(merged.items(), key=lambda level: -side * level[0])
-            if self.rules.notional(px, lots) >= self.rules.min_notional
-        ]
+        room = int(self.settings["max_position"]) - side * self.position
+        levels = []
+        for px, lots in merged.items():
+            cut = min(lots, max(room, 0))
+            room -= cut
+            if cut > 0 and self.rules.notional(px, cut) >= self.rules.min_notional:
+                levels.append((px, cut))
+        return levels
 
     def _on_step(self, side: int, px: float) -> int:
         """Round a bid down, an ask up, to a valid step."""
@@ -213,21 +220,23 @@ class Maker:
         return -(-whole // step) * step
 
     def _room(self, side: int) -> int:
-        """Lots that may be bought (sold) before the limit, if all that is out there fills."""
-        return int(self.settings["max_position"]) - side * self.position
-
-    def _cut(self, side: int, levels: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        room = self._room(side)
+        """Lots that may still be sent before position and all that may fill pass the limit."""
+        out = 0
         for own in self.orders:
-            if own.side == side and own.state == codes.CANCELLING:
-                room -= own.leaves
-        kept = []
-        for px, lots in levels:
-            lots = min(lots, room)
-            if lots > 0:
-                kept.append((px, lots))
-                room -= lots
-        return kept
+            if own.side == side:
+                out += own.leaves
+                if own.state == codes.MODIFYING:
+                    out += own.new_leaves
+        return int(self.settings["max_position"]) - side * self.position - out
+
+    def _sendable(self, side: int, px: int, lots: int) -> int:
+        """Return `lots` cut to the room there is, 0 if what is left isn't worth an order."""
+        lots = min(lots, self._room(side))
+        if len(self.orders) >= codes.ORDER_SLOTS:
+            return 0
+        if lots < 1 or self.rules.notional(px, lots) < self.rules.min_notional:
+            return 0
+        return lots
 
     def _settle(self, side: int, levels: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Modify and cancel on one side; return the levels that are still to be placed."""
@@ -235,35 +244,42 @@ class Maker:
         free = [o for o in own if o.state in (codes.PENDING, codes.RESTING)]
         if self.settings["reconcile"] == "keep":
             for order in own:
-                if order.state == codes.MODIFYING and (order.new_px, order.new_leaves) in levels:
-                    levels.remove((order.new_px, order.new_leaves))
+                if order.state == codes.MODIFYING:  # it counts as what it will be, whatever its size
+                    levels[:] = [level for level in levels if level[0] != order.new_px]
             for order in list(free):
-                if (order.px, order.leaves) in levels:
-                    levels.remove((order.px, order.leaves))
+                if (order.px, order.quantity) in levels:
+                    levels.remove((order.px, order.quantity))
                     free.remove(order)
             if self.settings["moves"] == "modify":
-                resting = [o for o in free if o.state == codes.RESTING]
-                resting.sort(key=lambda order: (-side * order.px, order.id))
-                for order, (px, lots) in zip(resting, list(levels), strict=False):
-                    free.remove(order)
-                    levels.remove((px, lots))
-                    self._modify(order, px, lots)
+                self._move(side, free, levels)
         for order in free:
             self._cancel(order)
         return levels
 
+    def _move(self, side: int, free: list[Own], levels: list[tuple[int, int]]) -> None:
+        """Modify resting orders left over to levels left over: where they are, then elsewhere."""
+        for same_price in (True, False):
+            for order in [o for o in free if o.state == codes.RESTING]:
+                chosen = [level for level in levels if not same_price or level[0] == order.px]
+                lots = self._sendable(side, *chosen[0]) if chosen else 0
+                if lots:
+                    free.remove(order)
+                    levels.remove(chosen[0])
+                    self._modify(order, chosen[0][0], lots)
+
     def _take(self, wanted: Any) -> None:
         lots = math.floor(abs(wanted.take_qty)) * (1 if wanted.take_qty > 0 else -1)
         px = wanted.take_px
-        if wanted.flatten:
+        if wanted.go_flat:
             lots = -self.position
             if px <= 0.0:
                 best = self.sides[-1 if lots > 0 else 1].best()
                 px = 0.0 if best is None else float(abs(best))
         side = 1 if lots > 0 else -1
-        lots = min(abs(lots), self._room(side))
-        if lots > 0 and px > 0.0:
-            self._place(side, self._on_step(side, px), lots, codes.IOC)
+        price = self._on_step(side, px)
+        lots = self._sendable(side, price, abs(lots))
+        if lots and price > 0 and not any(own.tif == codes.IOC for own in self.orders):
+            self._place(side, price, lots, codes.IOC)
 
     # ------------------------------------------------------------------ requests
 
@@ -284,7 +300,7 @@ class Maker:
         return self.next_id - 1
 
     def _place(self, side: int, px: int, lots: int, tif: int) -> None:
-        own = Own(self._fresh_id(), codes.PENDING, side, px, lots, tif)
+        own = Own(self._fresh_id(), codes.PENDING, side, px, lots, tif, lots)
         self.orders.append(own)
         self._request(Request(self._next(), self.now, codes.NEW, own.id, 0, side, px, lots, tif))
 

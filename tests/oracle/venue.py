@@ -60,7 +60,7 @@ class Order:
     joined: int = 0
     seen: bool = False
     seen_at_join: bool = True  # an order that never joined was surprised by nothing
-    level_at_join: int = 0
+    level_at_join: int = -1  # unknown until its level is shown
     ahead_at_join: float = 0.0
     modifies: int = 0
 
@@ -94,7 +94,7 @@ class Venue:
         self.now = rows[0][0]
         if self.now != self.block:
             self.block = self.now
-            self.stale = any(side.best() is None for side in self.sides.values())
+            self._read_mid()
         index = 0
         while index < len(rows):
             _, _, _, tag, px, quantity = rows[index]
@@ -123,6 +123,10 @@ class Venue:
                     book_side.forget()
             index += 1
 
+    def _read_mid(self) -> None:
+        """The mid before what comes; without two sides the last whole one stays, stale."""
+        self.stale = any(side.best() is None for side in self.sides.values())
+
     @staticmethod
     def _continues(first: Row, row: Row) -> bool:
         """Tell whether `row` belongs to the image side that `first` opened."""
@@ -137,8 +141,17 @@ class Venue:
 
     def _emptied(self, order: Order) -> None:
         """The order's level turned out to hold nobody else."""
+        if order.seen:
+            order.place.join(0)
+        else:
+            self._first_sight(order, 0)
+
+    @staticmethod
+    def _first_sight(order: Order, lots: int) -> None:
+        """The level of an order that joined unseen is shown: all of it is ahead."""
         order.seen = True
-        order.place.join(0)
+        order.place.join(lots)
+        order.level_at_join, order.ahead_at_join = lots, float(lots)
 
     def _image(self, side: int, levels: list[tuple[int, int]]) -> None:
         book_side = self.sides[side]
@@ -160,8 +173,7 @@ class Venue:
             if order.px != px:
                 continue
             if not order.seen:
-                order.seen = True
-                order.place.join(lots)
+                self._first_sight(order, lots)
             elif before is None:
                 order.place.cap(lots)
             else:
@@ -239,6 +251,7 @@ class Venue:
     def request(self, now: int, request: Request) -> None:
         """Act on a request that arrives now."""
         self.now = now
+        self._read_mid()
         if request.kind == codes.NEW:
             self._new(request)
         elif request.kind == codes.CANCEL:

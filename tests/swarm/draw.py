@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.swarm.world import Row, Said, World
 STRATEGIES = Path(__file__).parent / "strategies"
 QUEUES = ("pessimistic", "proportional", "optimistic", "power", "log")
 MS = 1_000_000
+import os; JITTER = int(os.environ.get("J", 1))
 T0 = 1_700_000_000_000_000_000
 
 
@@ -32,8 +33,8 @@ class Case:
     maker: dict[str, Any]
     strategy: Path
     params: dict[str, Any]
-    to: int | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
+    to: int | None = None  # end of the run, ns of the maker's clock
+    rows_per_chunk: int | None = None
 
 
 def draw(seed: int, messages: int = 700) -> Case:
@@ -47,9 +48,10 @@ def draw(seed: int, messages: int = 700) -> Case:
     last = max(row[1] for row in rows)
     return Case(
         seed, rows, rules, queue, rng.choice((3.0, 3.0, 2.0, 1.0, 0.5, 2.5)),
-        _latency(rng, stream_key(seed, "entry")), _latency(rng, stream_key(seed, "response")),
+        _latency(rng, stream_key(seed, "latency.entry")), _latency(rng, stream_key(seed, "latency.response")),
         maker, STRATEGIES / strategy, params,
         to=last - rng.randint(0, 2000) * MS if rng.random() < 0.3 else None,
+        rows_per_chunk=rng.choice((None, 1, 7, 100, 1000)),
     )
 
 
@@ -141,7 +143,7 @@ class _Tape:
         self.window = rng.choice((2, 4, 6))
         self.now, self.seq = T0, 1
         self.feed_ns = rng.choice((1, 3 * MS, 60 * MS))
-        self.jitter_ns = rng.choice((0, 2 * MS, 40 * MS))
+        self.jitter_ns = rng.choice((0, 2 * MS, 40 * MS)) * JITTER
         self.pace_ns = rng.choice((3 * MS, 12 * MS, 30 * MS))
         self.images = rng.choice((0.05, 0.3, 0.8))  # share of tellings that are images
         self.bbos = rng.choice((0.0, 0.3, 0.6))

@@ -127,6 +127,30 @@ def test_prune_removes_what_was_not_used_lately(heard: dict[str, list[str]]) -> 
     assert jit.prune(30.0) == (0, 0)
 
 
+@compiling_only
+def test_indices_of_a_loaded_file_can_be_checked(
+    heard: dict[str, list[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "beside.py").write_text("def take(x, i):\n    return x[i]\n")
+
+    def entry(name: str, boundscheck: bool) -> Callable[[np.ndarray], float]:
+        file = tmp_path / f"{name}.py"
+        file.write_text("from beside import take\ndef last(x):\n    return take(x, x.size)\n")
+        last = jit.load_kernels(file, boundscheck).last
+
+        @jit.compiled
+        def run(x):  # type: ignore[no-untyped-def]
+            return last(x)
+
+        return run
+
+    free, checked = entry("free", False), entry("checked", True)
+    assert free(np.arange(4.0)[:3]) == 3.0
+    with pytest.raises(IndexError):
+        checked(np.arange(4.0)[:3])
+    assert jit.code_digest(free) != jit.code_digest(checked)
+
+
 def test_pruning_no_cache_is_no_error(heard: dict[str, list[str]]) -> None:
     assert jit.prune() == (0, 0)
 

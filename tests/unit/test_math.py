@@ -17,6 +17,7 @@ from scipy import special, stats
 
 from simmm import jit
 from simmm import math as smath
+from simmm.math_tables import STEP_HIGH
 
 ROOT = Path(smath.__file__).parents[1]
 INF, NAN = math.inf, math.nan
@@ -52,7 +53,7 @@ def positive(n: int) -> np.ndarray:
 
 
 def test_exp_is_within_one_ulp() -> None:
-    edges = np.arange(-4, 5) * smath.STEP_HIGH / 2.0  # where the table's entry changes
+    edges = np.arange(-4, 5) * STEP_HIGH / 2.0  # where the table's entry changes
     xs = np.concatenate(
         [rng.uniform(-708.0, 709.78, 1500), rng.uniform(-1.0, 1.0, 1000), spread(1e-17, 1e-2, 300),
          edges, np.nextafter(edges, INF)]
@@ -116,7 +117,8 @@ def test_ends_of_the_range() -> None:
     assert smath.log1p(5e-324) == smath.expm1(5e-324) == 5e-324
     for nan in (
         smath.exp(NAN), smath.log(NAN), smath.log(-1.0), smath.log(-INF), smath.log1p(-1.1),
-        smath.log1p(NAN), smath.expm1(NAN), smath.sqrt(-1.0), smath.sqrt(NAN), smath.normal_cdf(NAN),
+        smath.log1p(NAN), smath.expm1(NAN), smath.sqrt(-1.0), smath.sqrt(NAN),
+        smath.normal_cdf(NAN),
     ):  # fmt: skip
         assert math.isnan(nan)
     assert smath.sqrt(2.0) == math.sqrt(2.0)
@@ -287,7 +289,8 @@ EVERYTHING = """
     a, b = g.integers(0, every[1], 100_000), g.integers(0, 1 << 40, 100_000)
     drawn = np.zeros((a.size, 3))
     integers(state, a, b, drawn)
-    print(jit.INTERPRETED, *(hashlib.sha256(v.tobytes()).hexdigest()[:16] for v in (out, drawn, state)))
+    digests = [hashlib.sha256(v.tobytes()).hexdigest()[:16] for v in (out, drawn, state)]
+    print(jit.INTERPRETED, *digests)
 """
 
 MASKED = (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from simmm.report.build import load
 from simmm.report.schema import Report
 from simmm.report.terminal import activity, context, profit
 from simmm.report.terminal.parts import side_by_side
@@ -17,18 +18,29 @@ from simmm.report.terminal.parts import side_by_side
 __all__ = ["render"]
 
 
-def render(report: Report, console: Console, folder: str | Path | None = None) -> None:
-    """Show `report` on `console`.
+def render(
+    run: Report | str | Path, console: Console, folder: str | Path | None = None
+) -> None:
+    """Show a report on `console`.
 
     Parameters
     ----------
-    report : Report
-        As `simmm.report.build` or `load` return it.
+    run : Report, str or Path
+        A report as `simmm.report.build` or `load` return it, or the folder of a run.
     console : rich.console.Console
         Its width decides between one column of sections and two.
     folder : str or Path, optional
-        The run folder, shown at the end.
+        The run folder, shown at the end; not needed if `run` is one.
+
+    Raises
+    ------
+    RunError
+        The folder cannot be read as a run, or its P&L does not add up.
     """
+    if isinstance(run, Report):
+        report = run
+    else:
+        report, folder = load(run), run
     console.print(profit.header(report))
     console.print(profit.verdict(report))
     console.print(profit.five(report, console))

@@ -88,15 +88,17 @@ def queue(report: Report) -> RenderableType:
 def orders(report: Report) -> RenderableType:
     """Fills by kind, fates of orders, refusals."""
     found, fills = report.orders, report.fills
-    rows: list[tuple[str, str | Text, str]] = [
-        ("orders taken in", f"{found.placed:,}", _listed(found.ends)),
+    ends = {name: number for name, number in found.ends.items() if name != "rejected"}
+    rows: list[tuple[str, str, str]] = [
+        ("orders taken in", f"{found.placed:,}", _listed(ends)),
         ("filled", percent(found.fill_ratio), f"of orders; of their size "
          f"{percent(found.size_fill_ratio)}"),
         ("requests per fill", fixed(found.order_to_trade, 1), _listed(found.requests)),
         ("mean life", "–" if found.mean_life_s is None else duration(found.mean_life_s), ""),
         ("maker fills", f"{fills.maker:,}", f"volume {fills.maker_volume:g}"),
         ("taker fills", f"{fills.taker:,}", f"volume {fills.taker_volume:g}"),
-        ("buys, sells", f"{fills.buys:,}, {fills.sells:,}", ""),
+        ("buys", f"{fills.buys:,}", ""),
+        ("sells", f"{fills.sells:,}", ""),
         ("fees paid", fixed(fills.fees_paid, 2, fills.fees_paid < 0), report.run.quote),
     ]  # fmt: skip
     for flag, share in fills.flagged.items():
@@ -122,8 +124,8 @@ def calibration(report: Report) -> RenderableType:
                   None if entry.final_sd is None else 1.96 * entry.final_sd]  # fmt: skip
         scale, power = _scale(values)
         shown = numbers([None if v is None else v / scale for v in values], 4)
-        name = entry.name if not power else f"{entry.name} / 1e{power}"
-        table.add_row(f"{name}", *shown, _relative_error(entry), percent(entry.coverage, 0))
+        name = entry.name if not power else f"{entry.name} (1e{power})"
+        table.add_row(name, *shown, _relative_error(entry), percent(entry.coverage, 0))
     against = sorted({entry.against for entry in report.calibration})
     words = {
         "truth": "Reference: the truth of the generated tape. Covered: samples whose 95 % interval "
@@ -145,8 +147,10 @@ def _scale(values: list[float | None]) -> tuple[float, int]:
     """A power of ten that takes very small or large values into reach, and its exponent."""
     largest = max((abs(value) for value in values if value is not None), default=0.0)
     power = 0
-    while 0 < largest < 0.01 and power > -30:
+    if 0.001 <= largest < 1e7:
+        return 1.0, 0
+    while 0 < largest < 1 and power > -30:
         largest, power = largest * 10, power - 1
-    while largest >= 1e7 and power < 30:
+    while largest >= 10 and power < 30:
         largest, power = largest / 10, power + 1
     return 10.0**power, power

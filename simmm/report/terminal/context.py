@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simmm.report.build import FILE_NAME
 from simmm.report.schema import Report
 from simmm.report.terminal.parts import FAINT, pairs, section
 
@@ -57,7 +59,7 @@ def value_text(value: Any) -> str:
 def identity(report: Report, folder: str | None) -> RenderableType:
     """Digests by which this run is known to be the same as another, and its folder."""
     run = report.run
-    rows: list[tuple[str, str | Text, str]] = []
+    rows: list[tuple[str, str, str]] = []
     for name, digest, remark in (
         ("tape", str(run.tape.get("digest", "")), str(run.tape.get("name", ""))),
         ("configuration", run.config_digest, f"seeds {_listed(run.seed)}"),
@@ -75,8 +77,10 @@ def identity(report: Report, folder: str | None) -> RenderableType:
     note = f"{made}." + (f" Run of {run.created}." if run.created else "")
     parts: list[RenderableType] = [pairs(rows)]
     if folder:
-        parts.append(Text(f"{folder}/report.json", style="bold", overflow="fold"))
-    return section("Same run?", *parts, note=note)
+        written = Path(folder) / FILE_NAME
+        place = written if written.exists() else Path(folder)
+        parts.append(Text(str(place), style="bold", overflow="fold"))
+    return section("Digests", *parts, note=note)
 
 
 def _listed(values: dict[str, Any]) -> str:

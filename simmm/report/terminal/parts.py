@@ -14,7 +14,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from simmm.report.words import decimals_for, fixed
+from simmm.report.words import aligned, decimals_for, fixed
 
 GAIN = "color(32)"
 LOSS = "color(166)"
@@ -52,14 +52,15 @@ def plain_table(*columns: str, left: int = 1) -> Table:
     return table
 
 
-def pairs(rows: Sequence[tuple[str, str | Text, str]]) -> Table:
-    """Rows of a name, a number and a remark; numbers end in one column."""
+def pairs(rows: Sequence[tuple[str, str, str]]) -> Table:
+    """Rows of a name, a number and a remark; decimal points stand in line."""
     table = Table.grid(padding=(0, 2))
     table.add_column(justify="left", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="left", style=FAINT)
-    for row in rows:
-        table.add_row(*row)
+    values = aligned(value for _, value, _ in rows)
+    for (name, _, remark), value in zip(rows, values, strict=True):
+        table.add_row(name, value, remark)
     return table
 
 

@@ -22,7 +22,16 @@ from simmm.report.terminal.parts import (
     style_of,
     waterfall,
 )
-from simmm.report.words import amount, decimals_for, duration, fixed, moment, signed
+from simmm.report.words import (
+    aligned,
+    amount,
+    decimals_for,
+    duration,
+    fixed,
+    moment,
+    percent,
+    signed,
+)
 
 _MARKS = {"earned": "▲", "lost": "▼", "undecided": "◆", "idle": "○"}
 _PART_NAMES = {"adverse": "adverse moves"}
@@ -63,7 +72,8 @@ def five(report: Report, console: Console) -> RenderableType:
         table.add_column(justify="right", no_wrap=True)
         table.add_column(no_wrap=True)
         table.add_column(style=FAINT)
-        for name, value, error, unit, sign in cells:
+        values = aligned(cell[1] for cell in cells)
+        for (name, _, error, unit, sign), value in zip(cells, values, strict=True):
             table.add_row(name, Text(value, style=f"bold {style_of(sign)}".strip()), error, unit)
         return Group(table, Text(""))
     grid = Table.grid(expand=True)
@@ -123,8 +133,9 @@ def split(report: Report, console: Console) -> RenderableType:
     profit = report.profit
     parts = [part for part in profit.parts if part.modelled or part.half_quanta]
     amounts = [part.amount for part in parts]
-    money = numbers([*amounts, profit.net.value], 4, sign=True)
-    total_bps = profit.net.value / profit.notional * 1e4 if profit.notional else None
+    net = profit.net.value or 0.0
+    money = numbers([*amounts, net], 4, sign=True)
+    total_bps = net / profit.notional * 1e4 if profit.notional else None
     bps = numbers([*(part.bps for part in parts), total_bps], 3, sign=True)
     width = min(60, max(12, room(console) - 38))
     bars = waterfall(amounts, width)
@@ -133,8 +144,8 @@ def split(report: Report, console: Console) -> RenderableType:
         table.add_row(_PART_NAMES.get(part.name, part.name), bars[row],
                       Text(money[row], style=style_of(part.amount)), bps[row])  # fmt: skip
     table.add_section()
-    table.add_row(Text("net", style=HEAD), bars[-1],
-                  Text(money[-1], style=f"bold {style_of(profit.net.value)}".strip()), bps[-1])  # fmt: skip
+    money_text = Text(money[-1], style=f"bold {style_of(net)}".strip())
+    table.add_row(Text("net", style=HEAD), bars[-1], money_text, bps[-1])
     note = [
         f"The parts add up to the account exactly. bps are of the {amount(profit.notional)} "
         f"{report.run.quote} traded; adverse: the move within {profit.horizon_s:g} s of a fill, "
@@ -227,17 +238,21 @@ def inventory(report: Report) -> RenderableType:
         "" if held.mean_absolute_notional is None
         else f"{amount(held.mean_absolute_notional)} {report.run.quote}"
     )  # fmt: skip
-    rows: list[tuple[str, str | Text, str]] = [
+    rows: list[tuple[str, str, str]] = [
         ("mean", values[0], "weighted by time"),
-        ("mean size", values[1].lstrip("+"), notional),
+        ("mean absolute", values[1].lstrip("+"), notional),
         ("longest", values[2], limit),
         ("shortest", values[3], ""),
         ("at the end", values[4], ""),
     ]
     for name, share in (("long", held.long_share), ("short", held.short_share),
                         ("flat", held.flat_share)):  # fmt: skip
-        rows.append((f"time {name}", f"{share:.1%}", ""))
-    for name, value in (("bid resting", quoted.bid), ("ask resting", quoted.ask),
-                        ("bid at touch", quoted.touch_bid), ("ask at touch", quoted.touch_ask)):  # fmt: skip
-        rows.append((name, "–" if value is None else f"{value:.1%}", "of the time"))
+        rows.append((f"time {name}", percent(share), ""))
+    for name, value in (
+        ("bid resting", quoted.bid),
+        ("ask resting", quoted.ask),
+        ("bid at touch", quoted.touch_bid),
+        ("ask at touch", quoted.touch_ask),
+    ):
+        rows.append((name, percent(value), "of the time"))
     return section("Inventory and quoting", pairs(rows))

@@ -19,6 +19,7 @@ from simmm.records import (
     CONTEXT,
     FIRST,
     FUNDING,
+    LIQUIDATION,
     MARK,
     OPEN_INTEREST,
     ORACLE,
@@ -30,13 +31,12 @@ from simmm.tape.synthetic.flow import (
     ANCHORED,
     FEED,
     GAPS,
-    LEVELS,
+    MOST_ORDERS,
     TAKERS,
     best,
+    draw_exponential,
     draw_normal,
     draw_uniform,
-    flow,
-    shift,
 )
 
 IMAGE_LEVELS = 20
@@ -46,6 +46,7 @@ _BBO, _TRADES, _IMAGE, _CONTEXT = range(4)  # channels
 _FUNDING_BASE = 12_500_000  # 0.00125 % an hour
 _FUNDING_CAP = 40_000_000_000  # 4 % an hour
 _ORACLE_MEMORY_S = 5.0
+_APART_S = 0.018  # mean time between a block's bbo and its trades
 
 
 @kernel
@@ -64,10 +65,11 @@ def _see(w, channel: int, latency_s: float) -> None:  # type: ignore[no-untyped-
 def _draw_latency(w) -> None:  # type: ignore[no-untyped-def]
     """Draw when this block's messages are seen; five draws per block, used or not."""
     key, place = w.key[FEED], w.block * 5
-    memory = exp(-w.gap_s / w.feed_memory_s)
+    memory = 1.0 / (1.0 + w.gap_s / w.feed_memory_s)
     w.feed_x = memory * w.feed_x + sqrt(1.0 - memory * memory) * normal(key, place)
     first = w.feed_base_s + w.feed_median_s * exp(w.feed_sigma * w.feed_x)
-    apart = 0.011 * exp(1.3 * normal(key, place + 1))
+    draw = uniform(key, place + 1)
+    apart = _APART_S * 3.0 * draw * draw
     bbo_first = uniform(key, place + 2) < w.bbo_first
     _see(w, _BBO, first if bbo_first else first + apart)
     _see(w, _TRADES, first + apart if bbo_first else first)
@@ -87,56 +89,86 @@ def open_block(w) -> bool:  # type: ignore[no-untyped-def]
     w.gap_s = gap_ms * 1e-3
     w.seconds[w.open] += w.gap_s
     w.prints = 0
-    w.pending = 0
+    w.orders = 0
     _draw_latency(w)
     return True
 
 
 @kernel
-def take(w, rows, side: int, size: int, flags: int, follow: float) -> int:  # type: ignore[no-untyped-def]
-    """Let one aggressor take up to `size`; `side` is 1 for a buyer. Return what was taken."""
-    tag = TRADE | flags | (BUY if side == 1 else 0)
-    start = level = best(w, side)
-    left = size
-    while left > 0 and level < LEVELS - ANCHORED:
-        share = min(left, w.q[side, level])
-        w.q[side, level] -= share
-        left -= share
-        while share > 0:
-            part = share
-            if share > 1 and w.prints < PRINTS and draw_uniform(w, TAKERS) < w.split:
-                part = 1 + floor_int(draw_uniform(w, TAKERS) * (share - 1))
-            put(w, rows, w.now, w.local_ts[_TRADES], tag, price(w, side, level), part, w.trades)
-            share -= part
-            w.trades += 1
-            w.prints += 1
-        level += 1
-    if left == size:
-        return 0
-    rows[w.rows - 1].tag |= AGGRESSOR_END
-    swept = best(w, side) - start
-    if swept > 0 and draw_uniform(w, TAKERS) < follow:
-        w.pending += swept if side == 1 else -swept
-    return size - left
+def order(w, side: int, size: float, forced: int, follow: float) -> None:  # type: ignore[no-untyped-def]
+    """Add a taker's order to this block; `side` is 1 for a buyer."""
+    if w.orders < MOST_ORDERS:
+        w.order_side[w.orders] = side
+        w.order_size[w.orders] = max(1, floor_int(size))
+        w.order_forced[w.orders] = forced
+        w.order_follow[w.orders] = follow
+        w.orders += 1
 
 
 @kernel
-def takers(w, rows) -> None:  # type: ignore[no-untyped-def]
-    """Let at most one aggressor a side act; they come more often where the touch is thin."""
-    for side in range(2):
-        level = best(w, side)
-        orders = w.q[side, level] / w.order_lots[0]
+def takers(w) -> None:  # type: ignore[no-untyped-def]
+    """Let aggressors come: one who knows the news, and at most one a side who does not.
+
+    The latter come more often where the touch is thin.
+    """
+    if w.stale != 0:
+        side = 1 if w.stale > 0 else 0
+        size = 0.0
+        for level in range(min(abs(w.stale), w.levels - ANCHORED)):
+            size += w.q[side, level]
+        order(w, side, size, 0, 0.0)
+        w.pending += w.stale
+        w.bare = w.stale_bare
+        w.stale = 0
+    for side in range(w.sides):
+        orders = w.q[side, best(w, side)] / w.order_lots[0]
         rate = w.market * (1.0 + w.thin_boost / (1.0 + orders))
-        if draw_uniform(w, TAKERS) < exp(-rate * w.gap_s):
-            continue
-        drawn = w.size_median * exp(w.size_sigma * draw_normal(w, TAKERS))
-        take(w, rows, side, 1 + floor_int(min(drawn, w.size_cap)), 0, w.follow)
+        if draw_exponential(w, TAKERS) < rate * w.gap_s:
+            drawn = w.size_median * exp(w.size_sigma * draw_normal(w, TAKERS))
+            order(w, side, min(drawn, w.size_cap), 0, w.follow)
+
+
+@kernel
+def match(w, rows) -> None:  # type: ignore[no-untyped-def]
+    """Let this block's takers take, each as much as is there."""
+    for place in range(w.orders):
+        side, left = w.order_side[place], w.order_size[place]
+        tag = (TRADE | BUY) if side == 1 else TRADE
+        if w.order_forced[place] == 1:
+            tag |= LIQUIDATION
+        before = w.prints
+        start = level = best(w, side)
+        while left > 0 and level < w.levels - ANCHORED:
+            share = min(left, w.q[side, level])
+            w.q[side, level] -= share
+            left -= share
+            while share > 0:
+                part = share
+                if share > 1 and w.prints < PRINTS and draw_uniform(w, TAKERS) < w.split:
+                    part = 1 + floor_int(draw_uniform(w, TAKERS) * (share - 1))
+                put(w, rows, w.now, w.local_ts[_TRADES], tag, price(w, side, level), part, w.trades)
+                share -= part
+                w.trades += 1
+                w.prints += 1
+            level += 1
+        if w.order_forced[place] == 1:
+            sold = w.order_size[place] - left
+            w.fuel -= sold
+            w.open_interest -= sold
+            w.liquidations += 1
+        if w.prints > before:
+            rows[w.rows - 1].tag |= AGGRESSOR_END
+            swept = best(w, side) - start
+            if swept > 0 and draw_uniform(w, TAKERS) < w.order_follow[place]:
+                w.pending += swept if side == 1 else -swept
+    if w.prints > 0:
+        end_message(w, rows)
 
 
 @kernel
 def _show_best(w, rows) -> None:  # type: ignore[no-untyped-def]
     changed = False
-    for side in range(2):
+    for side in range(w.sides):
         level = best(w, side)
         px, size = price(w, side, level), w.q[side, level]
         changed = changed or w.shown[2 * side] != px or w.shown[2 * side + 1] != size
@@ -150,10 +182,10 @@ def _show_best(w, rows) -> None:  # type: ignore[no-untyped-def]
 
 @kernel
 def _show_image(w, rows) -> None:  # type: ignore[no-untyped-def]
-    for side in range(2):
+    for side in range(w.sides):
         tag = SNAPSHOT | FIRST | (BUY if side == 0 else 0)
         shown = 0
-        for level in range(LEVELS):
+        for level in range(w.levels):
             if w.q[side, level] > 0 and shown < IMAGE_LEVELS:
                 put(w, rows, w.now, w.local_ts[_IMAGE], tag, price(w, side, level),
                     w.q[side, level], -1)
@@ -179,19 +211,12 @@ def _show_context(w, rows) -> None:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def close_block(w, rows) -> None:  # type: ignore[no-untyped-def]
-    """End the trades, let the makers act, and show what is to be shown."""
-    if w.prints > 0:
-        end_message(w, rows)
-    if w.pending != 0:
-        shift(w, w.pending)
-    flow(w, w.gap_s)
+def show(w, rows) -> None:  # type: ignore[no-untyped-def]
+    """Show what is to be shown at the end of a block."""
     _show_best(w, rows)
     if w.now >= w.next_image:
         _show_image(w, rows)
-    memory = exp(-w.gap_s / _ORACLE_MEMORY_S)
+    memory = 1.0 / (1.0 + w.gap_s / _ORACLE_MEMORY_S)
     w.oracle = memory * w.oracle + (1.0 - memory) * 0.5 * (w.shown[0] + w.shown[2])
     if w.now >= w.next_context:
         _show_context(w, rows)
-
-

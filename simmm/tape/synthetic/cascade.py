@@ -5,7 +5,7 @@ Law
 At a trigger the reference falls by `trigger_steps` and `fuel_share` of the open interest becomes
 liable to be liquidated: the fuel. From then on long positions are liquidated at rate heat times
 the share of fuel left. Each liquidation sells at the market whatever the price, its prints carry
-the liquidation flag, and both fuel and open interest shrink by what it sold. The heat decays at rate
+the liquidation flag, and fuel and open interest shrink by what it sold. The heat decays at rate
 `decay` and grows by `feedback` for each basis point that the reference falls, whoever moved it.
 With heat, makers withdraw: orders come more rarely and smaller, cancels and news more often, by
 heat / (heat + heat_scale) of the way to the `stress_` parameters. A cascade is over once the heat
@@ -26,15 +26,13 @@ import numpy as np
 
 from simmm.errors import ScenarioError
 from simmm.jit import compiled, kernel
-from simmm.math import exp, stream_key, uniform
-from simmm.records import LIQUIDATION
-from simmm.tape.synthetic.blocks import RESERVE, close_block, open_block, take, takers
+from simmm.math import exp, floor_int, stream_key, uniform
+from simmm.tape.synthetic.blocks import RESERVE, match, open_block, order, show, takers
 from simmm.tape.synthetic.columns import Progress, Rows, Writer
-from simmm.tape.synthetic.flow import FORCED, draw_exponential, draw_normal
+from simmm.tape.synthetic.flow import FORCED, draw_exponential, draw_normal, flow
 from simmm.tape.synthetic.queue_reactive import QueueReactive, finish_slice, initial, truth
 
 MOST_CASCADES = 64
-_PER_BLOCK = 12  # liquidations at most
 
 
 class Follows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,27 +95,25 @@ def _trigger(w, triggers, intervals) -> None:  # type: ignore[no-untyped-def]
     w.cascades += 1
     w.open = 1
     w.heat += w.trigger_heat
-    w.fuel = w.fuel_full = w.fuel_share * w.open_interest
+    w.fuel = floor_int(w.fuel_share * w.open_interest)
+    w.fuel_full = max(1.0, float(w.fuel))
     w.pending -= w.trigger_steps
     w.next_context = w.now
 
 
 @kernel
-def _liquidate(w, rows) -> None:  # type: ignore[no-untyped-def]
-    """Sell what is liquidated in this block."""
-    if w.fuel < 1.0 or w.heat <= 0.0:
+def _liquidate(w) -> None:  # type: ignore[no-untyped-def]
+    """Let this block's liquidations sell."""
+    if w.fuel < 1:
         return
     expected = w.heat * (w.fuel / w.fuel_full) * w.gap_s
-    for _ in range(_PER_BLOCK):
+    while True:
         expected -= draw_exponential(w, FORCED)
-        if expected < 0.0 or w.fuel < 1.0:
+        if expected < 0.0:
             return
         drawn = w.forced_median * exp(w.forced_sigma * draw_normal(w, FORCED))
-        sold = take(w, rows, 0, max(1, int(min(drawn, w.fuel))), LIQUIDATION, w.forced_follow)
-        w.fuel -= sold
-        w.open_interest -= min(sold, w.open_interest)
-        w.liquidations += 1
-        w.next_context = w.now
+        order(w, 0, drawn, 1, w.forced_follow)
+        w.next_context = w.now  # open interest falls in this block
 
 
 @kernel
@@ -126,12 +122,12 @@ def _feel(w, before: int, intervals) -> None:  # type: ignore[no-untyped-def]
     if w.open == 0:
         return
     fall_bps = 1e4 * (before - w.reference) / before
-    w.heat = w.heat * exp(-w.decay * w.gap_s) + w.feedback * max(fall_bps, 0.0)
+    w.heat = w.heat / (1.0 + w.decay * w.gap_s) + w.feedback * max(fall_bps, 0.0)
     cascade = w.cascades - 1
     intervals[cascade, 3] = min(intervals[cascade, 3], w.reference)
-    if w.heat < w.quench or w.fuel < 1.0:
+    if w.heat < w.quench or w.fuel < 1:
         w.heat = 0.0
-        w.fuel = 0.0
+        w.fuel = 0
         w.open = 0
         intervals[cascade, 1] = w.now
     stress = w.heat / (w.heat + w.heat_scale)
@@ -151,9 +147,11 @@ def _advance(state, rows, triggers, intervals, path) -> int:  # type: ignore[no-
         before = w.reference
         variance = w.variance[0] + w.variance[1]
         _trigger(w, triggers, intervals)
-        _liquidate(w, rows)
-        takers(w, rows)
-        close_block(w, rows)
+        _liquidate(w)
+        takers(w)
+        match(w, rows)
+        flow(w, w.gap_s)
+        show(w, rows)
         _feel(w, before, intervals)
         minute = (w.now - w.start_ts) // 60_000_000_000
         path[minute] += w.variance[0] + w.variance[1] - variance

@@ -14,9 +14,10 @@ import numpy as np
 
 from simmm.errors import ScenarioError
 from simmm.jit import kernel
-from simmm.math import exponential, floor_int, normal, uniform
+from simmm.math import INFINITY, exponential, floor_int, normal, uniform
 
 LEVELS = 48  # kept per side
+MOST_ORDERS = 16  # of takers in one block
 ANCHORED = 4  # of them, at the far end: never empty
 #: Streams of random numbers.
 FLOW, TAKERS, GAPS, FEED, FORCED = range(5)
@@ -27,9 +28,9 @@ class Level(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Law of the queue at one level. Rates per second, sizes in lots.
 
     Limit orders come at rate `limit`, or `refill` where the level is empty; each of the orders
-    that stand there (size over `order_lots`) is cancelled at rate `cancel`. Sizes are exponential.
-    A level that the reference's move uncovers holds something with chance `presence`, of mean
-    `fresh_lots`.
+    that stand there (size over `order_lots`) is cancelled at rate `cancel`. Sizes of orders are
+    exponential. When a move of the reference uncovers the level, something stands there with
+    chance `presence`: of mean `fresh_lots`, three times a squared uniform, so mostly small.
     """
 
     limit: float
@@ -66,6 +67,8 @@ World = np.dtype(
         ("key", "i8", (5,)),
         ("draws", "i8", (5,)),
         # the book
+        ("sides", "i8"),  # 2, and `levels` is LEVELS: as fields, so that loops aren't unrolled
+        ("levels", "i8"),
         ("step", "i8"),  # quanta
         ("reference", "i8"),  # steps
         ("q", "i8", (2, LEVELS)),  # lots; side 0 bids, 1 asks
@@ -80,6 +83,16 @@ World = np.dtype(
         ("news_up", "f8"),  # chance that a move is upward
         ("follow", "f8"),  # chance that the reference follows an emptied best level
         ("pending", "i8"),  # steps that the reference moves after this block's trades
+        ("vacant", "f8"),  # chance that news leaves the uncovered levels empty
+        ("picked", "f8"),  # chance that news is traded on before the last makers withdraw
+        ("stale_lots", "f8"),  # mean size that they leave at a level until then
+        ("stale", "i8"),  # steps of news that the next block's takers trade on
+        ("stale_bare", "i8"),
+        ("bare", "i8"),  # 1: the levels that the pending move uncovers stay empty
+        ("total", "f8"),  # length of the line of rates, and the event found on it
+        ("event_side", "i8"),
+        ("event_level", "i8"),
+        ("event_cancels", "i8"),  # 1: a cancel, 0: a limit order
         # takers
         ("market", "f8"),  # aggressors per second and side
         ("thin_boost", "f8"),
@@ -88,6 +101,11 @@ World = np.dtype(
         ("size_cap", "f8"),
         ("split", "f8"),  # chance that a print ends before the level's share does
         ("prints", "i8"),  # in this block
+        ("orders", "i8"),  # of takers in this block
+        ("order_side", "i8", (MOST_ORDERS,)),  # 1: buys
+        ("order_size", "i8", (MOST_ORDERS,)),
+        ("order_forced", "i8", (MOST_ORDERS,)),  # 1: a liquidation
+        ("order_follow", "f8", (MOST_ORDERS,)),
         # stress: 1 in calm
         ("limit_scale", "f8"),
         ("cancel_scale", "f8"),
@@ -110,7 +128,7 @@ World = np.dtype(
         ("open_interest", "i8"),  # lots
         # forced selling (cascade.py)
         ("heat", "f8"),  # liquidations per second while fuel lasts
-        ("fuel", "f8"),  # lots that may still be liquidated
+        ("fuel", "i8"),  # lots that may still be liquidated
         ("fuel_full", "f8"),
         ("fuel_share", "f8"),  # of open interest, at a trigger
         ("trigger_heat", "f8"),
@@ -160,6 +178,14 @@ def draw_normal(w, stream: int) -> float:  # type: ignore[no-untyped-def]
 
 
 @kernel
+def draw_size(w) -> float:  # type: ignore[no-untyped-def]
+    """Return a size of mean 1, many of them small: three times a squared uniform."""
+    draw = uniform(w.key[FLOW], w.draws[FLOW])
+    w.draws[FLOW] += 1
+    return 3.0 * draw * draw
+
+
+@kernel
 def best(w, side: int) -> int:  # type: ignore[no-untyped-def]
     """Return the first level of a side that is not empty."""
     level = 0
@@ -169,92 +195,106 @@ def best(w, side: int) -> int:  # type: ignore[no-untyped-def]
 
 
 @kernel
-def fresh(w, level: int) -> int:  # type: ignore[no-untyped-def]
-    """Draw the size of a level that comes into being."""
-    if level < LEVELS - ANCHORED and draw_uniform(w, FLOW) >= w.presence[level]:
-        return 0
-    return 1 + floor_int(draw_exponential(w, FLOW) * w.fresh_lots[level] * w.fresh_scale)
+def shift(w) -> None:  # type: ignore[no-untyped-def]
+    """Move the reference as far as is pending.
 
-
-@kernel
-def shift(w, steps: int) -> None:  # type: ignore[no-untyped-def]
-    """Move the reference: one side's first levels are withdrawn, the other's come into being."""
-    direction = 1 if steps > 0 else -1
-    ahead = 1 if steps > 0 else 0  # the side towards which the reference moves
-    moved = steps / w.reference
+    One side's first levels are withdrawn, the other's come into being; where `bare`, those are
+    empty and the spread is wide for a while.
+    """
+    direction = 1 if w.pending > 0 else -1
+    ahead = 1 if w.pending > 0 else 0  # the side towards which the reference moves
+    moved = w.pending / w.reference
     w.variance[w.open] += moved * moved
-    for _ in range(abs(steps)):
-        for level in range(LEVELS - 1):
+    w.reference += w.pending
+    while w.pending != 0:
+        w.pending -= direction
+        for level in range(w.levels - 1):
             w.q[ahead, level] = w.q[ahead, level + 1]
-        w.q[ahead, LEVELS - 1] = fresh(w, LEVELS - 1)
-        for level in range(LEVELS - 1, 0, -1):
+        for level in range(w.levels - 1, 0, -1):
             w.q[1 - ahead, level] = w.q[1 - ahead, level - 1]
-        w.q[1 - ahead, 0] = fresh(w, 0)
-        w.reference += direction
-    for side in range(2):  # what moved to the far end may be empty there
-        for level in range(LEVELS - ANCHORED, LEVELS):
+        w.q[1 - ahead, 0] = 0
+        for place in range(w.bare, w.sides):
+            side = ahead if place == 1 else 1 - ahead
+            level = w.levels - 1 if place == 1 else 0
+            if place == 1 or draw_uniform(w, FLOW) < w.presence[0]:
+                mean = w.fresh_lots[level] * w.fresh_scale
+                w.q[side, level] = 1 + floor_int(draw_size(w) * mean)
+    w.bare = 0
+    for side in range(w.sides):  # what moved to the far end may be empty there
+        for level in range(w.levels - ANCHORED, w.levels):
             w.q[side, level] = max(w.q[side, level], 1)
 
 
 @kernel
-def _arrive(w, side: int, level: int) -> None:  # type: ignore[no-untyped-def]
-    size = draw_exponential(w, FLOW) * w.order_lots[level]
-    w.q[side, level] += 1 + floor_int(size)
+def _find(w, place: float) -> bool:  # type: ignore[no-untyped-def]
+    """Find the event that holds `place` on the line of all rates; False: beyond its end.
+
+    The line's length so far is left in `w.total`; with `place` infinite it is the total rate.
+    """
+    w.total = 0.0
+    for side in range(w.sides):
+        for level in range(w.levels):
+            size = w.q[side, level]
+            w.total += (w.limit[level] if size > 0 else w.refill[level]) * w.limit_scale
+            w.event_cancels = 0
+            if w.total <= place:
+                w.total += w.cancel_per_lot[level] * size * w.cancel_scale
+                w.event_cancels = 1
+            if w.total > place:
+                w.event_side = side
+                w.event_level = level
+                return True
+    return False
 
 
 @kernel
-def _cancel(w, side: int, level: int) -> None:  # type: ignore[no-untyped-def]
-    left = w.q[side, level] - 1 - floor_int(draw_exponential(w, FLOW) * w.order_lots[level])
+def _queue_event(w, draw: float) -> None:  # type: ignore[no-untyped-def]
+    """Let the limit order or the cancel happen that was found; its size is `draw` means."""
+    side, level = w.event_side, w.event_level
+    size = 1 + floor_int(draw * w.order_lots[level])
+    if w.event_cancels == 0:
+        w.q[side, level] += size
+        return
+    left = w.q[side, level] - size
     was_best = left <= 0 and best(w, side) == level
-    w.q[side, level] = max(left, 1 if level >= LEVELS - ANCHORED else 0)
+    w.q[side, level] = max(left, 1 if level >= w.levels - ANCHORED else 0)
     if was_best and draw_uniform(w, FLOW) < w.follow:
-        shift(w, 1 if side == 1 else -1)
+        w.pending = 1 if side == 1 else -1
 
 
 @kernel
-def _news(w) -> None:  # type: ignore[no-untyped-def]
-    steps = 1 + floor_int(draw_exponential(w, FLOW) * w.news_scale)
-    shift(w, steps if draw_uniform(w, FLOW) < w.news_up else -steps)
-
-
-@kernel
-def _total_rate(w) -> float:  # type: ignore[no-untyped-def]
-    total = 0.0
-    for side in range(2):
-        for level in range(LEVELS):
-            size = w.q[side, level]
-            arrive = w.limit[level] if size > 0 else w.refill[level]
-            total += arrive * w.limit_scale + w.cancel_per_lot[level] * size * w.cancel_scale
-    return total
-
-
-@kernel
-def _event_at(w, place: float) -> None:  # type: ignore[no-untyped-def]
-    """Let the event happen that holds `place` on the line of all rates."""
-    for side in range(2):
-        for level in range(LEVELS):
-            size = w.q[side, level]
-            place -= (w.limit[level] if size > 0 else w.refill[level]) * w.limit_scale
-            if place < 0.0:
-                _arrive(w, side, level)
-                return
-            place -= w.cancel_per_lot[level] * size * w.cancel_scale
-            if place < 0.0:
-                _cancel(w, side, level)
-                return
+def _news(w, draw: float) -> None:  # type: ignore[no-untyped-def]
+    """Let news move the reference, now or after the next block's takers have traded on it."""
+    steps = 1 + floor_int(draw * w.news_scale)
+    side = 1 if draw_uniform(w, FLOW) < w.news_up else 0
+    bare = 1 if draw_uniform(w, FLOW) < w.vacant else 0
+    if draw_uniform(w, FLOW) >= w.picked or w.stale != 0:
+        w.pending = steps if side == 1 else -steps
+        w.bare = bare
+        return
+    w.stale = steps if side == 1 else -steps
+    w.stale_bare = bare
+    for level in range(min(steps, w.levels - ANCHORED)):
+        left = 1 + floor_int(draw_size(w) * w.stale_lots)
+        w.q[side, level] = min(w.q[side, level], left)
 
 
 @kernel
 def flow(w, seconds: float) -> None:  # type: ignore[no-untyped-def]
     """Let limit orders, cancels and news happen for a time: a Markov chain, drawn exactly."""
     while True:
+        if w.pending != 0:
+            shift(w)
         news = w.news * w.news_rate_scale
-        total = _total_rate(w)
-        seconds -= draw_exponential(w, FLOW) / (total + news)
+        _find(w, INFINITY)
+        rate = w.total + news
+        wait, size = 0.0, 0.0
+        for _ in range(w.sides):  # one place for two draws: half the code to compile
+            wait, size = size, draw_exponential(w, FLOW)
+        seconds -= wait / rate
         if seconds <= 0.0:
             return
-        place = draw_uniform(w, FLOW) * (total + news)
-        if place < news:
-            _news(w)
+        if _find(w, draw_uniform(w, FLOW) * rate):
+            _queue_event(w, size)
         else:
-            _event_at(w, place - news)
+            _news(w, size)

@@ -29,12 +29,11 @@ def parameters_of(generator: str, preset: str, overrides: Mapping[str, Any]) -> 
         For an unknown generator, preset or parameter, a wrong type or an impossible value.
     """
     if generator not in GENERATORS:
-        raise ScenarioError(f"generator {generator!r} is unknown{suggestion(generator, GENERATORS)}")
+        near = suggestion(generator, GENERATORS)
+        raise ScenarioError(f"generator {generator!r} is unknown{near}")
     presets = PRESETS[generator]
     if preset and preset not in presets:
-        raise ScenarioError(
-            f"{generator} has no preset {preset!r}{suggestion(preset, presets)}"
-        )
+        raise ScenarioError(f"{generator} has no preset {preset!r}{suggestion(preset, presets)}")
     module, name = GENERATORS[generator]
     kind = getattr(import_module(module), name)
     values = _merged(presets.get(preset, {}), overrides)

@@ -23,67 +23,78 @@ _WLFI = {
     **_FEES,
 }
 
+_FEED = {"feed_base_s": 0.221, "feed_median_s": 0.14, "feed_sigma": 0.85, "feed_memory_s": 0.6}
 _HL_BTC: dict[str, Any] = {
     "price": "110000",
     "market": _BTC,
     "touch": {
-        "limit": 6.0, "refill": 25.0, "cancel": 0.3, "order_lots": 45_000.0,
-        "fresh_lots": 60_000.0, "presence": 0.95,
+        "limit": 6.5, "refill": 3.5, "cancel": 0.42, "order_lots": 72_000.0,
+        "fresh_lots": 30_000.0, "presence": 0.8,
     },
     "inner": {
-        "limit": 0.7, "refill": 3.0, "cancel": 0.35, "order_lots": 80_000.0,
-        "fresh_lots": 80_000.0, "presence": 0.97,
+        "limit": 0.3, "refill": 1.5, "cancel": 0.5, "order_lots": 100_000.0,
+        "fresh_lots": 40_000.0, "presence": 0.97,
     },
     "deep": {
-        "limit": 0.4, "refill": 2.0, "cancel": 0.2, "order_lots": 80_000.0,
-        "fresh_lots": 100_000.0, "presence": 0.98,
+        "limit": 0.25, "refill": 2.0, "cancel": 0.3, "order_lots": 80_000.0,
+        "fresh_lots": 80_000.0, "presence": 0.98,
     },
     "inner_levels": 4,
-    "follow": 0.3,
-    "news": 0.3,
-    "news_steps": 4.0,
-    "aggressors": 0.5,
+    "follow": 0.1,
+    "news": 0.27,
+    "news_steps": 7.0,
+    "vacant": 0.5,
+    "picked": 0.5,
+    "stale_lots": 14_000.0,
+    "aggressors": 0.37,
     "thin_boost": 2.0,
-    "size_median_lots": 450.0,
-    "size_sigma": 2.8,
+    "size_median_lots": 260.0,
+    "size_sigma": 2.6,
     "size_cap_lots": 1_000_000.0,
-    "split": 0.6,
+    "split": 0.43,
     "open_interest_lots": 3_000_000_000,
+    **_FEED,
 }
 
 _HL_WLFI: dict[str, Any] = {
     "price": "0.186",
     "market": _WLFI,
     "touch": {
-        "limit": 0.5, "refill": 0.9, "cancel": 1.0, "order_lots": 30_000.0,
-        "fresh_lots": 30_000.0, "presence": 0.45,
-    },
-    "inner": {
-        "limit": 0.2, "refill": 0.2, "cancel": 1.0, "order_lots": 30_000.0,
+        "limit": 1.2, "refill": 0.78, "cancel": 2.0, "order_lots": 31_000.0,
         "fresh_lots": 30_000.0, "presence": 0.2,
     },
+    "inner": {
+        "limit": 0.3, "refill": 0.25, "cancel": 2.2, "order_lots": 27_000.0,
+        "fresh_lots": 30_000.0, "presence": 0.1,
+    },
     "deep": {
-        "limit": 0.2, "refill": 0.5, "cancel": 0.3, "order_lots": 30_000.0,
+        "limit": 0.5, "refill": 0.6, "cancel": 0.5, "order_lots": 30_000.0,
         "fresh_lots": 40_000.0, "presence": 0.7,
     },
-    "inner_levels": 5,
+    "inner_levels": 8,
     "follow": 0.0,
-    "news": 0.6,
-    "news_steps": 5.0,
-    "aggressors": 0.22,
-    "thin_boost": 0.5,
-    "size_median_lots": 3_200.0,
-    "size_sigma": 1.73,
+    "news": 0.38,
+    "news_steps": 9.5,
+    "vacant": 0.95,
+    "picked": 0.15,
+    "stale_lots": 14_000.0,
+    "aggressors": 0.215,
+    "thin_boost": 0.1,
+    "size_median_lots": 2_700.0,
+    "size_sigma": 1.0,
     "size_cap_lots": 150_000.0,
-    "split": 0.5,
+    "split": 0.27,
     "open_interest_lots": 400_000_000,
+    **_FEED,
 }
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "poisson": {},
     "queue_reactive": {"hl_btc": _HL_BTC, "hl_wlfi": _HL_WLFI},
     "cascade": {
-        "hl_btc": {**_HL_BTC, "forced_median_lots": 100_000.0},
-        "hl_wlfi": {**_HL_WLFI, "forced_median_lots": 20_000.0, "trigger_steps": 60},
+        "hl_btc": {**_HL_BTC, "forced_median_lots": 100_000.0, "feedback": 0.3},
+        "hl_wlfi": {
+            **_HL_WLFI, "forced_median_lots": 20_000.0, "feedback": 0.03, "trigger_steps": 60,
+        },
     },
 }

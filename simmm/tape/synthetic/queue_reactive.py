@@ -14,9 +14,19 @@ from simmm.jit import compiled, records
 from simmm.market import MarketRules
 from simmm.math import log, sqrt, stream_key
 from simmm.records import NEVER
-from simmm.tape.synthetic.blocks import RESERVE, close_block, open_block, takers
+from simmm.tape.synthetic.blocks import RESERVE, match, open_block, show, takers
 from simmm.tape.synthetic.columns import Progress, Rows, Writer
-from simmm.tape.synthetic.flow import LEVELS, STREAM_NAMES, Level, World, shift
+from simmm.tape.synthetic.flow import (
+    ANCHORED,
+    FLOW,
+    LEVELS,
+    STREAM_NAMES,
+    Level,
+    World,
+    draw_size,
+    draw_uniform,
+    flow,
+)
 
 START_TS = 1_735_689_600_000_000_000  # 2025-01-01 00:00 UTC
 
@@ -37,6 +47,9 @@ class QueueReactive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     news: float = 0.3  # moves per second
     news_steps: float = 4.0  # mean size of a move, geometric
     drift_bps_per_hour: float = 0.0
+    vacant: float = 0.0  # chance that a move leaves the uncovered levels empty
+    picked: float = 0.0  # chance that an aggressor trades on it before the last makers withdraw
+    stale_lots: float = 1.0  # mean size that they have left at a level by then
     # takers
     aggressors: float = 0.5  # per second and side, before `thin_boost`
     thin_boost: float = 0.0  # rate x (1 + thin_boost / (1 + orders at the touch))
@@ -51,8 +64,8 @@ class QueueReactive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     context_s: float = 3.0
     open_interest_lots: int
     feed_base_s: float = 0.221
-    feed_median_s: float = 0.149
-    feed_sigma: float = 0.889
+    feed_median_s: float = 0.14
+    feed_sigma: float = 0.85
     feed_memory_s: float = 0.6
     bbo_first: float = 0.92
 
@@ -62,14 +75,15 @@ class QueueReactive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 def _check(p: QueueReactive) -> None:
     above = ("hours", "news_steps", "aggressors", "size_median_lots", "size_cap_lots",
-             "block_median_ms", "image_ms", "context_s", "feed_base_s", "feed_memory_s")
+             "stale_lots", "block_median_ms", "image_ms", "context_s", "feed_base_s",
+             "feed_memory_s")
     for name in above:
         if not 0.0 < getattr(p, name) < 1e15:
             raise ScenarioError(f"{name}: {getattr(p, name)} must be above zero and finite")
     for name in ("news", "thin_boost", "size_sigma", "block_sigma", "feed_median_s", "feed_sigma"):
         if not 0.0 <= getattr(p, name) < 1e9:
             raise ScenarioError(f"{name}: {getattr(p, name)} must not be negative")
-    for name in ("follow", "bbo_first"):
+    for name in ("follow", "vacant", "picked", "bbo_first"):
         if not 0.0 <= getattr(p, name) <= 1.0:
             raise ScenarioError(f"{name}: {getattr(p, name)} must lie in 0..1")
     if not 0.0 <= p.split <= 0.95:
@@ -108,6 +122,7 @@ def initial(p: QueueReactive, seed: int) -> np.ndarray:
         w.key[stream] = stream_key(seed, f"world {name}")
     w.now = w.start_ts = w.next_image = w.next_context = START_TS
     w.end_ts = START_TS + round(p.hours * 3.6e12)
+    w.sides, w.levels = 2, LEVELS
     quanta = p.market.quanta(p.price)
     w.step = p.market.step_quanta(quanta)
     w.reference = quanta // w.step
@@ -120,6 +135,7 @@ def initial(p: QueueReactive, seed: int) -> np.ndarray:
         w.presence[level] = law.presence
     w.news, w.news_up, w.follow = p.news, 0.5 * (1.0 + _news_bias(p)), p.follow
     w.news_scale = -1.0 / log(1.0 - 1.0 / p.news_steps) if p.news_steps > 1.0 else 0.0
+    w.vacant, w.picked, w.stale_lots = p.vacant, p.picked, p.stale_lots
     w.market, w.thin_boost, w.split = p.aggressors, p.thin_boost, p.split
     w.size_median, w.size_sigma, w.size_cap = p.size_median_lots, p.size_sigma, p.size_cap_lots
     w.limit_scale = w.cancel_scale = w.fresh_scale = w.news_rate_scale = 1.0
@@ -128,12 +144,17 @@ def initial(p: QueueReactive, seed: int) -> np.ndarray:
     w.feed_base_s, w.feed_median_s = p.feed_base_s, p.feed_median_s
     w.feed_sigma, w.feed_memory_s, w.bbo_first = p.feed_sigma, p.feed_memory_s, p.bbo_first
     w.open_interest = p.open_interest_lots
-    for _ in range(LEVELS):  # draws every level of both sides
-        shift(w, 1)
-    for _ in range(LEVELS):
-        shift(w, -1)
-    w.variance[:] = 0.0
+    _draw_book(w)
     return state
+
+
+def _draw_book(w: Any) -> None:
+    """Draw every level of both sides as if it had just come into being."""
+    for side in range(2):
+        for level in range(LEVELS):
+            there = level >= LEVELS - ANCHORED or draw_uniform(w, FLOW) < w.presence[level]
+            if there:
+                w.q[side, level] = 1 + int(draw_size(w) * w.fresh_lots[level])
 
 
 def _advance(state, rows) -> int:  # type: ignore[no-untyped-def]
@@ -143,8 +164,10 @@ def _advance(state, rows) -> int:  # type: ignore[no-untyped-def]
     while w.rows + RESERVE <= len(rows):
         if not open_block(w):
             return 1
-        takers(w, rows)
-        close_block(w, rows)
+        takers(w)
+        match(w, rows)
+        flow(w, w.gap_s)
+        show(w, rows)
     return 0
 
 

@@ -22,4 +22,4 @@ def quote(wanted, market, memory, params):
         wanted.ask_px[0] = memory.ask_px
         wanted.ask_qty[0] = params.lots + memory.turns % 3
     if abs(market.position) > 2 * params.limit:
-        wanted.flatten = 1
+        wanted.go_flat = 1

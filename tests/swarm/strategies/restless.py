@@ -69,7 +69,7 @@ def quote(wanted, market, memory, params):
     if draw(memory, 100) < params.cancel_percent:
         wanted.cancel_all = 1
     if draw(memory, 100) < params.flatten_percent:
-        wanted.flatten = 1
+        wanted.go_flat = 1
         wanted.take_qty = 0.0
         wanted.take_px = 0.0
         if draw(memory, 2) == 0:

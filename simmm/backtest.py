@@ -1,0 +1,349 @@
+"""A backtest: scenario in, run folder out."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simmm import __version__
+from simmm.datasets import tape_path
+from simmm.errors import ScenarioError
+from simmm.jit import code_digest, on_compile
+from simmm.market import MarketRules
+from simmm.math import stream_key
+from simmm.records import (
+    ALO,
+    BOOK_WINDOW,
+    GTC,
+    NEVER,
+    REASON_NAMES,
+    Latency,
+)
+from simmm.report import write as write_report
+from simmm.run_folder import RunFolder, default_folder
+from simmm.scenario import Delay, Resolved
+from simmm.scenario.tapes import find_dataset
+from simmm.scenario.times import window
+from simmm.simulation import LatencySettings, Settings, Simulation
+from simmm.strategy.load import Strategy, load_strategy
+from simmm.tape import FeedClock, TapeSpec, TapeStream, open_tapes
+from simmm.tape.sources import ensure_tape
+from simmm.venue.latency import delay_feed
+
+#: `progress(stage, done, total)`: stage "tape" (seconds of tape built) or "run" (rows fed).
+Progress = Callable[[str, int, int], None]
+Notify = Callable[[str], None]
+
+NS_PER_MS = 1_000_000.0
+WINDOW_PER_REACH = 4  # the book's window over how far from the touch the tape shows levels
+LARGEST_WINDOW = 1 << 20
+UNMODELLED = ("funding", "margin", "liquidation", "market impact", "self-trade")
+
+
+def run(
+    resolved: Resolved,
+    *,
+    out: Path | None = None,
+    progress: Progress | None = None,
+    notify: Notify | None = None,
+    rows_per_chunk: int | None = None,
+) -> Path:
+    """Run a scenario and write its run folder, report included.
+
+    Parameters
+    ----------
+    resolved
+        Of `scenario.load_scenario`.
+    out
+        Folder of the run, which must not exist; default ``runs/<time>-<scenario>``.
+    progress
+        Called while the tape is built and while it runs.
+    notify
+        Gets a line of text before anything slow that happens once.
+    rows_per_chunk
+        Feed chunks of about so many rows; the result does not depend on it.
+
+    Returns
+    -------
+    Path
+        The run folder.
+
+    Raises
+    ------
+    SimmmError
+        See `simmm.errors`: of the tape, the scenario, the strategy, or the run.
+    """
+    say = notify or _silent
+    strategy = load_strategy(resolved.strategy_path)
+    params = strategy.params.filled(resolved.scenario.strategy.params)
+    on_compile(lambda name: say(f"compiling {name} (once; later runs find it in the cache) …"))
+    specs = _specs(resolved, progress, say)
+    with open_tapes(specs, rows_per_chunk=rows_per_chunk, feed=_feed(resolved)) as stream:
+        markets = [resolved.market_rules(stream.markets[0]), *stream.markets[1:]]
+        settings = make_settings(resolved, stream, markets[0])
+        simulation = Simulation(
+            markets, strategy, params, settings, book_window=book_window(stream)
+        )
+        folder = out if out is not None else default_folder(resolved.scenario.name)
+        recorded = _recorded_dtype(strategy)
+        started_s = time.perf_counter()
+        with RunFolder(folder, recorded) as files:
+            fed = None
+            if progress is not None:
+                total = stream.rows
+
+                def fed(rows: int) -> None:
+                    progress("run", rows, total)
+
+            sink = _Sink(files, recorded)
+            simulation.run(stream.chunks(), sink, fed)
+            simulation.finish(sink)
+            files.close_tables()
+            elapsed_s = time.perf_counter() - started_s
+            files.write_text("scenario.yaml", resolved.to_yaml())
+            files.write_json(
+                "run.json",
+                describe(resolved, stream, markets[0], strategy, simulation, elapsed_s),
+            )
+            write_report(files.partial)
+    return folder
+
+
+def make_settings(resolved: Resolved, stream: TapeStream, rules: MarketRules) -> Settings:
+    """Return the run's settings in ns and lots."""
+    scenario = resolved.scenario
+    maker = scenario.maker
+    start_ns, end_ns = window(
+        scenario.run.start, scenario.run.end, stream.first_local_ts, stream.last_local_ts
+    )
+    quote_start_ns = start_ns + round(scenario.run.warm_up_s * 1e9)
+    if quote_start_ns >= end_ns:
+        raise ScenarioError(
+            f"run.warm_up_s: {scenario.run.warm_up_s:g} s is no shorter than the run, "
+            f"{(end_ns - start_ns) / 1e9:g} s; nothing would be quoted"
+        )
+    max_lots = rules.lots(maker.max_position)
+    if max_lots < 1:
+        raise ScenarioError(
+            f"maker.max_position: {maker.max_position:g} is less than one lot ({rules.lot_size})"
+        )
+    return Settings(
+        t0_ns=start_ns,
+        quote_start_ns=quote_start_ns,
+        end_ns=end_ns,
+        clock_t0_ns=stream.first_local_ts,
+        max_position_lots=max_lots,
+        seed=scenario.seed.run,
+        requote_ns=round(maker.requote_ms * NS_PER_MS),
+        sample_ns=round(scenario.run.sample_s * 1e9),
+        clock_ns=round(maker.estimators.sigma.clock_ms * NS_PER_MS),
+        estimate=maker.estimators.enabled,
+        sigma_half_life_s=maker.estimators.sigma.half_life_s,
+        intensity_half_life_s=maker.estimators.intensity.half_life_s,
+        quote_on_fill="fill" in maker.quote_on,
+        quote_on_packet="packet" in maker.quote_on,
+        replace_all=maker.reconcile == "replace",
+        move_by_modify=maker.moves == "modify",
+        time_in_force=ALO if maker.time_in_force == "alo" else GTC,
+        queue=scenario.venue.queue.model,
+        queue_n=scenario.venue.queue.n,
+        entry=_latency(scenario.venue.latency.entry),
+        response=_latency(scenario.venue.latency.response),
+    )
+
+
+def book_window(stream: TapeStream) -> int:
+    """Return how many quanta the books must hold for what the tapes show, a power of two."""
+    reach = max(info.reach_px for infos in stream.infos for info in infos)
+    size = BOOK_WINDOW
+    while size < WINDOW_PER_REACH * reach and size < LARGEST_WINDOW:
+        size *= 2
+    return size
+
+
+def describe(
+    resolved: Resolved,
+    stream: TapeStream,
+    rules: MarketRules,
+    strategy: Strategy,
+    simulation: Simulation,
+    elapsed_s: float,
+) -> dict[str, Any]:
+    """Return what ``run.json`` holds: all that a report needs besides the tables."""
+    venue, maker = simulation.venues[0], simulation.makers[0]
+    settings = simulation.settings
+    scenario = resolved.scenario
+    account = venue["account"]
+    info = stream.infos[0][0]
+    return {
+        "simmm_version": __version__,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "scenario_name": scenario.name,
+        "scenario": resolved.values(),
+        "origins": resolved.origins,
+        "market": {name: getattr(rules, name) for name in rules.__struct_fields__},
+        "money_scale": rules.money_scale,
+        "money_quantum": rules.money_quantum,
+        "tape": {
+            "name": scenario.tape.dataset or ", ".join(p.name for p in resolved.tape_paths),
+            "digest": " ".join(stream.digests[0]),
+            "references": [" ".join(digests) for digests in stream.digests[1:]],
+            "first_ts": stream.first_ts,
+            "last_ts": stream.last_ts,
+            "first_local_ts": stream.first_local_ts,
+            "last_local_ts": stream.last_local_ts,
+            "rows": stream.rows,
+            "truth": stream.truth[0],
+            "source": info.source,
+            "kinds": getattr(info, "kinds", None),
+        },
+        "seed": {"tape": scenario.seed.tape, "run": scenario.seed.run},
+        "code_digest": code_digest(simulation.advance),
+        "config_digest": resolved.digest(),
+        "strategy": {
+            "file": resolved.strategy_path.name,
+            "digest": strategy.digest,
+            "params": scenario.strategy.params,
+        },
+        "period": {
+            "t0_ns": settings.t0_ns,
+            "quote_start_ns": settings.quote_start_ns,
+            "end_ns": settings.end_ns,
+        },
+        "account": {name: int(account[name]) for name in account.dtype.names},
+        "final": {
+            "mid2": int(venue["mid2"]),
+            "best_bid": int(venue["best_bid"]),
+            "best_ask": int(venue["best_ask"]),
+            "mid_stale": int(venue["mid_stale"]),
+            "position": int(account["position"]),
+            "chain_venue": f"{int(venue['chain']):016x}",
+            "chain_maker": f"{int(maker['chain']):016x}",
+            **{
+                name: int(venue[name])
+                for name in ("quoted_bid_ns", "quoted_ask_ns", "touch_bid_ns", "touch_ask_ns")
+            },
+        },
+        "counts": {
+            "rows": stream.rows,
+            "fills": int(venue["fills"]),
+            "intents": int(maker["sequence"]),
+            "quotes": int(maker["steps"]),
+            "blind_quotes": int(maker["blind_steps"]),
+            "rejections": {
+                name: int(count)
+                for name, count in zip(REASON_NAMES, venue["rejections"], strict=True)
+                if count
+            },
+            "gaps": int(venue["gaps"]),
+            "rows_outside_window": int(simulation.venue_books["dropped"][0]),
+        },
+        "queue": {"model": settings.queue, "n": settings.queue_n},
+        "latency": resolved.values()["venue"]["latency"],
+        "wall": {
+            "seconds": elapsed_s,
+            "rows_per_s": stream.rows / elapsed_s if elapsed_s > 0 else 0.0,
+        },
+        "unmodelled": list(UNMODELLED),
+    }
+
+
+class _Sink:
+    """Hands tables to the run folder; the strategy's memory gets the times of its rows."""
+
+    def __init__(self, files: RunFolder, recorded: np.dtype | None) -> None:
+        self._files = files
+        self._recorded = recorded
+        self._memory: np.ndarray | None = None
+
+    def __call__(self, table: str, rows: np.ndarray) -> None:
+        if table == "memory":
+            self._memory = rows
+            return
+        self._files.write(table, rows)
+        if table == "beliefs" and self._recorded is not None and self._memory is not None:
+            memory = np.zeros(rows.size, self._recorded)
+            memory["ts"] = rows["ts"]
+            for name in (self._recorded.names or ())[1:]:
+                memory[name] = self._memory[name]
+            self._files.write("memory", memory)
+            self._memory = None
+
+
+def _recorded_dtype(strategy: Strategy) -> np.dtype | None:
+    """Return the columns of ``memory.parquet``: recorded scalar fields after the time."""
+    if not strategy.recorded:
+        return None
+    fields = [("ts", np.dtype(np.int64))]
+    fields += [(name, strategy.memory.dtype[name]) for name in strategy.recorded]
+    return np.dtype(fields)
+
+
+def _specs(resolved: Resolved, progress: Progress | None, say: Notify) -> list[TapeSpec]:
+    """Return the tapes to open, built or converted where they must be."""
+    tape = resolved.scenario.tape
+    specs = []
+    for n, (source, paths) in enumerate(
+        zip((tape, *tape.references), (resolved.tape_paths, *resolved.reference_paths), strict=True)
+    ):
+        role = "reference" if n else "trade"
+        if source.dataset is None:
+            specs.append(TapeSpec([ensure_tape(path, notify=say) for path in paths], role))
+            continue
+        built = None
+        if progress is not None:
+
+            def built(done: int, total: int) -> None:
+                progress("tape", done, total)
+
+        dataset = find_dataset(source.dataset, resolved.path)
+        path = tape_path(dataset, seed=_tape_seed(resolved, n), progress=built)
+        specs.append(TapeSpec(path, role))
+    return specs
+
+
+def _tape_seed(resolved: Resolved, number: int) -> int | None:
+    """Return the seed of a generated tape; the manifest's where the scenario sets none."""
+    if number or resolved.origins.get("seed.tape", "default") == "default":
+        return None
+    return resolved.scenario.seed.tape
+
+
+def _latency(delay: Delay) -> LatencySettings:
+    return LatencySettings(
+        form=delay.form,
+        low_ns=max(1, round(delay.ms * NS_PER_MS)),
+        scale_ns=delay.scale_ms * NS_PER_MS,
+        shape=delay.shape,
+        cap_ns=NEVER if delay.cap_ms is None else round(delay.cap_ms * NS_PER_MS),
+    )
+
+
+def _feed(resolved: Resolved) -> Callable[[], FeedClock] | None:
+    """Return the clock that replaces the recorded one, if the scenario sets a feed latency."""
+    delay = resolved.scenario.venue.latency.feed
+    if delay is None:
+        return None
+    settings = _latency(delay)
+    key = stream_key(resolved.scenario.seed.run, "latency.feed")
+
+    def make() -> FeedClock:
+        record = np.zeros(1, Latency)
+        settings.write(record[0], key)
+        latency = record.view(np.recarray)[0]
+
+        def clock(packet_ts: np.ndarray, packet_seq: np.ndarray) -> np.ndarray:
+            local_ts = np.empty_like(packet_ts)
+            delay_feed(latency, packet_ts, local_ts)
+            return local_ts
+
+        return clock
+
+    return make
+
+
+def _silent(line: str) -> None:
+    pass

@@ -1,0 +1,131 @@
+"""The folder of a run: tables streamed into Parquet, whole or not at all.
+
+Everything is written into ``<folder>.partial`` and renamed at the end, so that a folder with the
+right name is a finished run.
+"""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simmm.errors import RunError
+from simmm.records import BeliefRow, EquityRow, FillRow, IntentRow, MidRow, OrderRow
+
+ROWS_PER_GROUP = 1 << 16
+TABLE_ROWS = {
+    "fills": FillRow,
+    "orders": OrderRow,
+    "intents": IntentRow,
+    "equity": EquityRow,
+    "beliefs": BeliefRow,
+    "mids": MidRow,
+}
+
+
+def default_folder(scenario: str, now: datetime | None = None) -> Path:
+    """Return ``runs/<time>-<scenario>``, with a number if it is taken."""
+    time = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S")
+    folder = Path("runs") / f"{time}-{scenario}"
+    number = 2
+    while folder.exists() or _partial(folder).exists():
+        folder = Path("runs") / f"{time}-{scenario}-{number}"
+        number += 1
+    return folder
+
+
+class RunFolder:
+    """Writes one run. Use as a context; leaving it by an error leaves nothing behind.
+
+    Parameters
+    ----------
+    folder
+        Must not exist yet.
+    memory
+        Dtype of the strategy's recorded memory, with `ts` first; None if nothing is recorded.
+    """
+
+    def __init__(self, folder: Path, memory: np.dtype | None = None) -> None:
+        self.folder = folder
+        self.partial = _partial(folder)
+        self._dtypes = dict(TABLE_ROWS)
+        if memory is not None:
+            self._dtypes["memory"] = memory
+        self._pending: dict[str, list[np.ndarray]] = {}
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    def __enter__(self) -> "RunFolder":
+        if self.folder.exists():
+            raise RunError(f"{self.folder}: exists already; give another --out or remove it")
+        try:
+            self.partial.mkdir(parents=True)
+        except FileExistsError:
+            raise RunError(
+                f"{self.partial}: another run is writing there, or was killed while it did; "
+                "remove it or give another --out"
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: can't be written ({error.strerror}); give another --out"
+            ) from error
+        return self
+
+    def write(self, table: str, rows: np.ndarray) -> None:
+        """Append rows to a table; they are copied."""
+        pending = self._pending.setdefault(table, [])
+        pending.append(rows.copy())
+        if sum(part.size for part in pending) >= ROWS_PER_GROUP:
+            self._flush(table)
+
+    def _flush(self, table: str) -> None:
+        dtype = self._dtypes[table]
+        parts = self._pending.pop(table, [])
+        rows = np.concatenate(parts) if parts else np.zeros(0, dtype)
+        names = [name for name in dtype.names or () if name in (rows.dtype.names or ())]
+        data = pa.table({name: np.ascontiguousarray(rows[name]) for name in names})
+        if table not in self._writers:
+            path = self.partial / f"{table}.parquet"
+            self._writers[table] = pq.ParquetWriter(path, data.schema, compression="zstd")
+        if rows.size or table not in self._writers:
+            self._writers[table].write_table(data)
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file of the run."""
+        self.write_text(name, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file of the run."""
+        (self.partial / name).write_text(text, encoding="utf-8")
+
+    def close_tables(self) -> None:
+        """Write all tables to the end, empty ones too."""
+        for table in self._dtypes:
+            self._flush(table)
+        for writer in self._writers.values():
+            writer.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.partial.rename(self.folder)
+            return
+        for writer in self._writers.values():
+            try:
+                writer.close()
+            except (OSError, pa.ArrowException):
+                continue  # the folder goes anyway; the first error is the one to tell
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".partial")
