@@ -89,7 +89,7 @@ def run(
         )
         folder = out if out is not None else default_folder(resolved.scenario.name)
         recorded = _recorded_dtype(strategy)
-        started_s = time.perf_counter()
+        simulation.prepare()
         with RunFolder(folder, recorded) as files:
             fed = None
             if progress is not None:
@@ -99,6 +99,7 @@ def run(
                     progress("run", rows, total)
 
             sink = _Sink(files, recorded)
+            started_s = time.perf_counter()
             simulation.run(stream.chunks(), sink, fed)
             simulation.finish(sink)
             files.close_tables()
@@ -157,7 +158,7 @@ def make_settings(resolved: Resolved, stream: TapeStream, rules: MarketRules) ->
 
 def book_window(stream: TapeStream) -> int:
     """Return how many quanta the books must hold for what the tapes show, a power of two."""
-    reach = max(info.reach_px for infos in stream.infos for info in infos)
+    reach = max(info.reach_px_99 for infos in stream.infos for info in infos)
     size = BOOK_WINDOW
     while size < WINDOW_PER_REACH * reach and size < LARGEST_WINDOW:
         size *= 2

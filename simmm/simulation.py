@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from simmm.engine import link, open_run
 from simmm.errors import RunError, StrategyError
@@ -35,6 +36,7 @@ from simmm.records import (
     book_dtype,
     venue_dtype,
 )
+from simmm.strategy.faults import explain
 from simmm.strategy.load import Strategy
 from simmm.tape import Chunk
 from simmm.venue.fills import end_order
@@ -189,6 +191,19 @@ class Simulation:
             sigma_half_life_s=settings.sigma_half_life_s,
             intensity_half_life_s=settings.intensity_half_life_s,
         )
+
+    def prepare(self) -> None:
+        """Compile or load the entry, so that the first chunk doesn't wait for it.
+
+        Raises
+        ------
+        StrategyError
+            If the strategy does not compile: file, line and what to write instead.
+        """
+        try:
+            self.step(RingFeed(), lambda table, rows: None)
+        except NumbaError as error:
+            raise explain(error, self.strategy) from error
 
     def run(
         self,

@@ -102,7 +102,7 @@ def verify(names: tuple[str, ...], presets: bool, update: bool) -> int:
 
 
 def _verify_presets() -> int:
-    """Print each preset's statistics beside the recording's; exit code 1 if one is out of bounds."""
+    """Print presets beside the recordings; return 1 if a figure is out of bounds."""
     from rich.console import Console
     from rich.table import Table
 
@@ -158,10 +158,7 @@ def _bar(name: str) -> "Iterator[Progress | None]":
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from simmm.cli.bars import Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with Bars(show=True) as bars:
+        yield lambda done, total: bars.update(name, done, total)

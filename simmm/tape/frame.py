@@ -342,7 +342,7 @@ def scan(paths: str | Path | Iterable[str | Path]) -> pl.LazyFrame:
         price=pl.when(is_trade | is_level)
         .then(_scaled("px", market.price_quantum))
         .when(figure == FUNDING)
-        .then(pl.col("px") / FUNDING_SCALE)
+        .then(_scaled("px", str(1 / FUNDING_SCALE)))
         .when(figure == OPEN_INTEREST)
         .then(_scaled("px", market.lot_size))
         .when(is_context)

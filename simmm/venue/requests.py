@@ -53,9 +53,11 @@ def on_request(verbs: Any, venue: Any, book: Any, mail: Any, out: Any, request: 
 
 @kernel
 def _new(verbs: Any, venue: Any, book: Any, mail: Any, out: Any, request: Any) -> None:
-    reason = _invalid(venue, book, request)
+    reason = _invalid(venue, request)
     if reason == NO_REASON and venue.n_bids + venue.n_asks >= venue.market.max_open_orders:
         reason = TOO_MANY_ORDERS
+    if reason == NO_REASON and not in_window(book, request.px):
+        reason = OUT_OF_WINDOW
     crosses = reason == NO_REASON and _crosses(book, request.side, request.px)
     if crosses and request.tif == ALO:
         reason = WOULD_CROSS
@@ -120,8 +122,13 @@ def _modify(verbs: Any, venue: Any, book: Any, mail: Any, out: Any, request: Any
         _answer(venue, mail, request, MODIFY_REJECTED, UNKNOWN_ORDER, request.id, 0, 0)
         return
     order = venue.orders[slot]
-    reason = _invalid(venue, book, request)
-    crosses = reason == NO_REASON and _crosses(book, request.side, request.px)
+    reason = _invalid(venue, request)
+    if reason == NO_REASON and not in_window(book, request.px):
+        reason = OUT_OF_WINDOW
+    keeps_place = venue.market.modify_in_place != 0 and (
+        request.px == order.px and request.quantity <= order.leaves
+    )
+    crosses = reason == NO_REASON and not keeps_place and _crosses(book, request.side, request.px)
     gone = False
     if crosses and order.tif == ALO:
         reason = WOULD_CROSS
@@ -135,17 +142,24 @@ def _modify(verbs: Any, venue: Any, book: Any, mail: Any, out: Any, request: Any
             end_order(venue, out, slot, MODIFY_REJECTED, reason)
         return
     if venue.market.modify_in_place:
-        _modify_in_place(verbs, venue, book, mail, out, request, slot, crosses)
+        _modify_in_place(verbs, venue, book, mail, out, request, slot, keeps_place, crosses)
     else:
         _replace(verbs, venue, book, mail, out, request, slot, crosses)
 
 
 @kernel
 def _modify_in_place(
-    verbs: Any, venue: Any, book: Any, mail: Any, out: Any, request: Any, slot: int, crosses: bool
+    verbs: Any,
+    venue: Any,
+    book: Any,
+    mail: Any,
+    out: Any,
+    request: Any,
+    slot: int,
+    keeps_place: bool,
+    crosses: bool,
 ) -> None:
     order = venue.orders[slot]
-    keeps_place = request.px == order.px and request.quantity <= order.leaves
     order.quantity = order.filled + request.quantity
     order.leaves = request.quantity
     order.modifies += 1
@@ -178,7 +192,7 @@ def _replace(
 
 
 @kernel
-def _invalid(venue: Any, book: Any, request: Any) -> int:
+def _invalid(venue: Any, request: Any) -> int:
     """Return why an order's price or size is refused, `NO_REASON` if they are right."""
     market = venue.market
     if request.quantity < 1:
@@ -187,8 +201,6 @@ def _invalid(venue: Any, book: Any, request: Any) -> int:
         return BAD_STEP
     if request.px * request.quantity * market.money_scale < market.min_notional:
         return MIN_NOTIONAL
-    if not in_window(book, request.px):
-        return OUT_OF_WINDOW
     return NO_REASON
 
 

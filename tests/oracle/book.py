@@ -14,7 +14,7 @@ class BookSide:
 
     def __init__(self) -> None:
         self.sizes: dict[int, int] = {}
-        self.empty: list[tuple[float, float]] = []
+        self.empty: list[tuple[int, float]] = []
 
     def get(self, key: int) -> int | None:
         """Return the lots that others show at `key`, None where that is unknown."""
@@ -50,13 +50,23 @@ class BookSide:
         self.empty = [(low, high) for low, high in self.empty if low <= key]
         self.empty.append((key + 1, math.inf))
 
+    def settle(self) -> None:
+        """Nobody spoke up at better prices than the best shown: they are empty."""
+        best = self.best()
+        if best is None:
+            shown = [*self.sizes, *(low - 1 for low, _ in self.empty)]
+            if not shown:
+                return
+            best = min(shown)
+        self.empty_better(best)
+
     def image(self, levels: list[tuple[int, int]], limit: int | None = None) -> None:
         """Replace the side by an image, best to worst; keys from `limit` on stay as they are."""
         worst = levels[-1][0]
         if limit is not None and worst >= limit:
             return
         kept: dict[int, int] = {}
-        empty: list[tuple[float, float]] = []
+        empty: list[tuple[int, float]] = []
         below = math.inf
         if limit is not None:
             below = limit - 1

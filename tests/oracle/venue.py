@@ -124,7 +124,13 @@ class Venue:
             index += 1
 
     def _read_mid(self) -> None:
-        """The mid before what comes; without two sides the last whole one stays, stale."""
+        """The mid before what comes; without two sides the last whole one stays, stale.
+
+        From here on all that is better than the best counts as shown empty; without a best, all
+        that is better than the worst price shown.
+        """
+        for side in self.sides.values():
+            side.settle()
         self.stale = any(side.best() is None for side in self.sides.values())
 
     @staticmethod

@@ -26,7 +26,7 @@ import numpy as np
 
 from simmm.errors import ScenarioError
 from simmm.jit import compiled, kernel
-from simmm.math import exp, floor_int, stream_key, uniform
+from simmm.math import exp, floor_int, sqrt, stream_key, uniform
 from simmm.tape.synthetic.blocks import RESERVE, match, open_block, order, show, takers
 from simmm.tape.synthetic.columns import Progress, Rows, Writer
 from simmm.tape.synthetic.flow import FORCED, draw_exponential, draw_normal, flow
@@ -216,9 +216,9 @@ def _truth(p: Cascade, w: Any, intervals: np.ndarray, path: np.ndarray) -> dict[
             }
             for start, end, before, low in happened
         ],
-        "sigma_cascade": (float(w.variance[1]) / inside) ** 0.5 if inside > 0.0 else 0.0,
+        "sigma_cascade": sqrt(float(w.variance[1]) / inside) if inside > 0.0 else 0.0,
         "sigma_path_s": 60.0,
-        "sigma_path": [float(f"{(v / 60.0) ** 0.5:.6g}") for v in path[: round(p.hours * 60.0)]],
+        "sigma_path": [float(f"{sqrt(float(v) / 60.0):.6g}") for v in path[: round(p.hours * 60.0)]],
         "liquidations": int(w.liquidations),
         "open_interest_end": int(w.open_interest),
     }

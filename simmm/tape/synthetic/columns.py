@@ -75,8 +75,8 @@ class Writer(Protocol):
 class Rows:
     """The buffer that a generator's kernel fills, and the numbering of messages by arrival."""
 
-    def __init__(self, writer: Writer, slice_rows: int = SLICE_ROWS) -> None:
-        self.buffer = records(np.zeros(slice_rows, Row))
+    def __init__(self, writer: Writer) -> None:
+        self.buffer = records(np.zeros(SLICE_ROWS, Row))
         self._writer = writer
         self._waiting = np.zeros(0, Row)
         self._local_ts = np.zeros(0, np.int64)  # of messages not yet written

@@ -218,6 +218,7 @@ def truth(parameters: QueueReactive, w: Any) -> dict[str, Any]:
     return {
         "sigma_news": sqrt(p.news * mean_square) * p.market.step_quanta(quanta) / quanta,
         "sigma": sqrt(float(w.variance[0]) / max(float(w.seconds[0]), 1e-9)),
+        "sigma_whole": sqrt(float(w.variance.sum()) / max(float(w.seconds.sum()), 1e-9)),
         "drift_bps_per_hour": p.drift_bps_per_hour,
         "aggressors_per_side": p.aggressors,
         "blocks": int(w.block),
