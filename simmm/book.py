@@ -4,9 +4,11 @@ Rule 1: a book knows what was shown, what is empty, and what is *unknown*; a lev
 visible window is unknown, never empty. Rule 2: it knows neither time nor own orders.
 
 A cell holds the lots others show at (price, side), or -1 for unknown. Cells outside
-[`bid_edge`, `high_bid`] and [`low_ask`, `ask_edge`] hold leftovers: better than the best is empty,
-beyond the edge is unknown, whatever the cell says. `high_bid` and `low_ask` are lazy bounds: rows
-only widen them, `best_bid` and `best_ask` tighten them when somebody asks.
+[`bid_edge`, `top_bid`] and [`top_ask`, `ask_edge`] hold leftovers, whatever they say: beyond the
+edge is unknown, and better than the top is empty. The top is the best price shown since an image
+or a bbo last said where the side begins. `high_bid` and `low_ask` are lazy bounds of the best
+prices: rows only widen them, `best_bid` and `best_ask` tighten them when somebody asks, and that
+nobody can see.
 """
 
 from typing import Any
@@ -35,6 +37,8 @@ def forget(book: Any) -> None:
     """After a gap: every level is unknown until it is shown again."""
     book.high_bid = NO_BID
     book.low_ask = NO_ASK
+    book.top_bid = NO_BID
+    book.top_ask = NO_ASK
     book.bid_edge = NO_ASK
     book.ask_edge = NO_BID
 
@@ -53,12 +57,12 @@ def shown(book: Any, is_bid: int, px: int) -> int:
     if is_bid:
         if px < book.bid_edge:
             return UNKNOWN
-        if px > book.high_bid:
+        if px > book.top_bid:
             return 0
     else:
         if px > book.ask_edge:
             return UNKNOWN
-        if px < book.low_ask:
+        if px < book.top_ask:
             return 0
     return book.cells[((px & (book.cells.size // 2 - 1)) << 1) | is_bid]
 
@@ -124,17 +128,19 @@ def set_best(book: Any, is_bid: int, px: int, lots: int) -> None:
     if not in_window(book, px) and not _fit(book, is_bid, px, lots):
         return
     if is_bid:
-        if px > book.high_bid:
+        if px > book.top_bid:
             _raise_bid(book, px)
-        _fill(book, 1, px + 1, book.high_bid, 0)
+        _fill(book, 1, px + 1, book.top_bid, 0)
         book.high_bid = px
+        book.top_bid = px
         if px < book.bid_edge:
             book.bid_edge = px
     else:
-        if px < book.low_ask:
+        if px < book.top_ask:
             _lower_ask(book, px)
-        _fill(book, 0, book.low_ask, px - 1, 0)
+        _fill(book, 0, book.top_ask, px - 1, 0)
         book.low_ask = px
+        book.top_ask = px
         if px > book.ask_edge:
             book.ask_edge = px
     book.cells[((px & (book.cells.size // 2 - 1)) << 1) | is_bid] = lots
@@ -163,33 +169,46 @@ def set_image(book: Any, tag: int, is_bid: int, px: int, lots: int) -> None:
     if is_bid:
         _fill(book, 1, px + 1, book.image_px - 1, 0)
         book.bid_edge = px
+        # An image that a newer bbo overtook may begin below what is left.
+        book.high_bid = max(book.high_bid, px)
+        book.top_bid = max(book.top_bid, px)
     else:
         _fill(book, 0, book.image_px + 1, px - 1, 0)
         book.ask_edge = px
+        book.low_ask = min(book.low_ask, px)
+        book.top_ask = min(book.top_ask, px)
     book.image_px = px
     book.cells[((px & (book.cells.size // 2 - 1)) << 1) | is_bid] = lots
 
 
 @kernel
 def _raise_bid(book: Any, px: int) -> None:
-    """Make `px` the bound of bids; what lies between was above the best: empty."""
+    """A bid above the bound: what lies between it and the top was better than the top: empty."""
+    book.high_bid = px
+    if px <= book.top_bid:
+        return
     half = book.cells.size // 4
     if px > book.low + half + half // 2:
         _slide(book, px - half)
-    if book.high_bid >= book.low:
-        _fill(book, 1, book.high_bid + 1, px - 1, 0)
+    if book.top_bid != NO_BID:
+        _fill(book, 1, book.top_bid + 1, px - 1, 0)
     book.high_bid = px
+    book.top_bid = px
 
 
 @kernel
 def _lower_ask(book: Any, px: int) -> None:
-    """Make `px` the bound of asks; what lies between was below the best: empty."""
+    """An ask below the bound: what lies between it and the top was better than the top: empty."""
+    book.low_ask = px
+    if px >= book.top_ask:
+        return
     half = book.cells.size // 4
     if px < book.low + half // 2:
         _slide(book, px - half)
-    if book.low_ask < book.low + 2 * half:
-        _fill(book, 0, px + 1, book.low_ask - 1, 0)
+    if book.top_ask != NO_ASK:
+        _fill(book, 0, px + 1, book.top_ask - 1, 0)
     book.low_ask = px
+    book.top_ask = px
 
 
 @kernel
@@ -198,7 +217,7 @@ def _fit(book: Any, is_bid: int, px: int, lots: int) -> bool:
 
     Far levels must not drag the window away from the touch.
     """
-    better = px > book.high_bid if is_bid else px < book.low_ask
+    better = px > book.top_bid if is_bid else px < book.top_ask
     if px > 0 and (book.low == NO_ASK or (lots > 0 and better)):
         _slide(book, px - book.cells.size // 4)
         return True
@@ -227,6 +246,10 @@ def _slide(book: Any, low: int) -> None:
         book.bid_edge = max(book.bid_edge, low)
     if book.ask_edge != NO_BID:
         book.ask_edge = min(book.ask_edge, low + window - 1)
+    if book.top_bid < low or book.top_bid >= low + window:
+        book.top_bid = NO_BID
+    if book.top_ask < low or book.top_ask >= low + window:
+        book.top_ask = NO_ASK
     if book.high_bid < low or book.high_bid >= low + window:
         book.high_bid = NO_BID
     if book.low_ask < low or book.low_ask >= low + window:
@@ -242,9 +265,11 @@ def _empty_side(book: Any, is_bid: int) -> None:
     _fill(book, is_bid, book.low, top, 0)
     if is_bid:
         book.high_bid = NO_BID
+        book.top_bid = NO_BID
         book.bid_edge = book.low
     else:
         book.low_ask = NO_ASK
+        book.top_ask = NO_ASK
         book.ask_edge = top
 
 

@@ -138,6 +138,8 @@ def book_dtype(window: int = BOOK_WINDOW) -> np.dtype:
         [
             ("high_bid", "i8"),  # no bid is above this (lazy bound), quanta
             ("low_ask", "i8"),  # no ask is below this (lazy bound), quanta
+            ("top_bid", "i8"),  # bids above are empty, quanta
+            ("top_ask", "i8"),  # asks below are empty, quanta
             ("bid_edge", "i8"),  # bids below are unknown, quanta
             ("ask_edge", "i8"),  # asks above are unknown, quanta
             ("low", "i8"),  # the window is [low, low + window), quanta; -1 before the first row

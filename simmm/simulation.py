@@ -36,7 +36,7 @@ from simmm.records import (
     book_dtype,
     venue_dtype,
 )
-from simmm.strategy.faults import explain
+from simmm.strategy.faults import compiled_arithmetic, explain
 from simmm.strategy.load import Strategy
 from simmm.tape import Chunk
 from simmm.venue.fills import end_order
@@ -181,6 +181,8 @@ class Simulation:
         record["lot"] = float(market.lot_size)
         record["maker_fee"] = float(market.maker_fee)
         record["taker_fee"] = float(market.taker_fee)
+        for name in ("sigma_age_ns", "kappa_age_ns", "arrival_age_ns"):
+            record[name] = -1  # unknown
         settings.entry.write(mail["entry"], stream_key(settings.seed, "latency.entry"))
         settings.response.write(mail["answer"], stream_key(settings.seed, "latency.response"))
         open_run(
@@ -200,10 +202,7 @@ class Simulation:
         StrategyError
             If the strategy does not compile: file, line and what to write instead.
         """
-        try:
-            self.step(RingFeed(), lambda table, rows: None)
-        except NumbaError as error:
-            raise explain(error, self.strategy) from error
+        self.step(RingFeed(), lambda table, rows: None)
 
     def run(
         self,
@@ -245,16 +244,12 @@ class Simulation:
     def _call(self, feed: RingFeed | WholeFeed) -> None:
         try:
             if INTERPRETED:
-                with np.errstate(divide="raise", invalid="raise", over="raise"):
+                with compiled_arithmetic():
                     self.advance(*feed.columns, feed.feeds, *self._state)
             else:
                 self.advance(*feed.columns, feed.feeds, *self._state)
-        except ArithmeticError as error:
-            raise StrategyError(
-                f"{self.strategy.path}: {_plain(error)} in quote or observe at tape time "
-                f"{self._now()}; guard the division",
-                running=True,
-            ) from error
+        except (NumbaError, ArithmeticError, LookupError, ValueError, AssertionError) as error:
+            raise explain(error, self.strategy, int(self.makers["now"][0])) from error
 
     def drain(self, sink: Sink) -> None:
         """Hand all written rows to the sink and empty the buffers."""
@@ -301,6 +296,3 @@ class Simulation:
             "requote less often, quote fewer levels or shorten the latency"
         )
 
-
-def _plain(error: Exception) -> str:
-    return "division by zero" if "divi" in str(error) else str(error)

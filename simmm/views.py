@@ -39,7 +39,7 @@ def see_level(book: Any, tag: int, px: int, lots: int, packet_ts: int) -> None:
         if tag & FIRST:
             book.image_px = book.bbo_bid if is_bid else book.bbo_ask
         if (is_bid and px < book.bbo_bid) or (not is_bid and px > book.bbo_ask):
-            set_image(book, tag & ~FIRST, is_bid, px, lots)
+            set_image(book, tag & (255 - FIRST), is_bid, px, lots)
 
 
 @kernel

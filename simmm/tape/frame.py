@@ -162,14 +162,14 @@ def _amounts(
         unit[which == FUNDING] = 1 / FUNDING_SCALE
         unit[which == OPEN_INTEREST] = float(market.lot_size)
         loose = (kind == CONTEXT) | (kind == GAP)
-        px = _to_grid(values, unit, loose, where, "price", market.price_quantum)
+        px = _to_grid(values, unit, loose, where, price.name, market.price_quantum)
     if size.dtype.is_integer():
         qty = size.cast(pl.Int64).to_numpy()
     else:
         values = size.cast(pl.Float64).to_numpy()
         unit = np.full(len(values), float(market.lot_size))
-        qty = _to_grid(values, unit, kind >= CONTEXT, where, "size", market.lot_size)
-    _refuse((qty < 0) & (kind <= TRADE), where, "size", "negative")
+        qty = _to_grid(values, unit, kind >= CONTEXT, where, size.name, market.lot_size)
+    _refuse((qty < 0) & (kind <= TRADE), where, size.name, "negative")
     if not price.dtype.is_integer():
         px, qty = _gaps(rows, kind, px, qty)
     return px, np.where(kind == CONTEXT, which, qty)

@@ -60,7 +60,7 @@ def fill(venue: Any, mail: Any, out: Any, slot: int, px: int, lots: int, flags: 
     The order keeps its slot; a resting order with nothing left must be taken out by the caller.
     """
     order = venue.orders[slot]
-    if order.seen_at_join == 0:
+    if order.seen_at_join == 0 and flags & TAKER == 0:
         flags |= UNSEEN
     if venue.mid_stale:
         flags |= STALE_MID

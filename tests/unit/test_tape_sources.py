@@ -73,15 +73,15 @@ def test_neutral_packets_become_a_tape(tmp_path: Path) -> None:
 def test_feed_gap_becomes_a_row(tmp_path: Path) -> None:
     rows = neutral_rows()
     cut = 20 * 10  # the feed stops after 20 blocks ...
-    late = [(row[0] + 17 * S, row[1] + 17 * S, *row[2:]) for row in rows[cut:]]
+    late = [(row[0] + 17 * S, row[1] + 17 * S, row[2] + 1, *row[3:]) for row in rows[cut:]]
     # ... and on reconnecting a trade of the time between is sent first.
-    between = (START + 14 * S, late[0][1], 59, "trade", 1, 100_000.0, 0.001, 777)
+    between = (START + 20 * S, late[0][1], 60, "trade", 1, 100_000.0, 0.001, 777)
     done = converted(tmp_path, [*rows[:cut], between, *late])
     assert done.counts == {"gaps_marked": 1}
     gap = scan(done.target).filter(pl.col("kind") == "gap").collect()
     assert gap.height == 1
     (row,) = gap.rows(named=True)
-    assert (row["exch_ts"], row["local_ts"], row["seq"]) == (START + 14 * S, late[0][1], 59)
+    assert (row["exch_ts"], row["local_ts"], row["seq"]) == (START + 20 * S, late[0][1], 60)
     assert row["px"] == rows[cut - 1][0]
     assert row["qty"] == late[0][1] - rows[cut - 1][1]
     assert not row["packet_end"]  # the trade of the same message has it
@@ -119,9 +119,9 @@ def test_missing_exchange_times_are_placed(tmp_path: Path) -> None:
     back = scan(done.target).filter(pl.col("kind") == "bbo").collect()
     assert (back["exch_ts"] <= back["local_ts"]).all()
     assert back["exch_ts"].is_sorted()
-    # The 40 bbo arrive 300 ms after each block; the image before was seen 350 ms after its own.
+    # A block's bbo arrives 300 ms after it, and the trades of the block before arrived after 310.
     placed = back["exch_ts"].unique().sort()[1:]
-    assert placed.to_list() == [START + block * 500 * MS - 50 * MS for block in range(1, 40)]
+    assert placed.to_list() == [START + block * 500 * MS - 10 * MS for block in range(1, 40)]
 
 
 def test_other_venues_take_what_the_recording_says(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_bad_recordings_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(TapeError, match=r"row 0, px: 99999\.0 is no multiple of 7"):
         converted(tmp_path, rows, venue="elsewhere", tick=7.0)
     crossed = [(*row[:5], row[5] + 500.0 * row[4], *row[6:]) for row in rows]
-    with pytest.raises(TapeError, match=r"row 3, px: crossed book: one message"):
+    with pytest.raises(TapeError, match=r"row 2, px: crossed book: one message"):
         converted(tmp_path, crossed)
     backwards = [*rows[50:], *rows[:50]]
     with pytest.raises(TapeError, match="seq: goes backwards"):
@@ -284,12 +284,13 @@ def test_times_in_other_units(tmp_path: Path) -> None:
 
 def test_constants_and_assumed_latency(tmp_path: Path) -> None:
     text = MAP.replace("  local_ts: seen\n", "").replace("  kind: type\n", "")
-    text += "constants: {kind: depth}\nfeed_latency_ns: 2500000\n"
-    done = mapped(tmp_path, TABLE, text)
+    text = text.replace("  trade_id: id\n", "")
+    text += "constants: {kind: trade}\nfeed_latency_ns: 2500000\n"
+    done = mapped(tmp_path, TABLE.with_columns(pl.lit(1.0).alias("amount")), text)
     assert done.assumed["local_ts"] == "exch_ts + 2500000 ns"
     back = scan(done.target).collect()
     assert (back["local_ts"] - back["exch_ts"]).unique().to_list() == [2_500_000]
-    assert back["kind"].unique().to_list() == ["depth"]
+    assert back["kind"].unique().to_list() == ["trade"]
 
 
 @pytest.mark.parametrize(

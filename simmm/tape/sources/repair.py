@@ -17,7 +17,7 @@ from simmm.tape.schema import TapeInfo
 
 #: A silence of the whole feed counts as a gap beyond this many ns ...
 GAP_NS = 10_000_000_000
-#: ... and beyond this many times the 99.9 % quantile of the silences between its messages.
+#: ... and beyond this many times the 99.9 % quantile of shorter silences.
 GAP_FACTOR = 10
 _MESSAGE = ("exch_ts", "kind", "side", "px", "qty")
 
@@ -139,7 +139,7 @@ def mark_gaps(frame: pl.DataFrame, counts: dict[str, int]) -> pl.DataFrame:
     """
     arrivals = frame["local_ts"].to_numpy()
     silence = np.diff(arrivals)
-    between = silence[silence > 0]
+    between = silence[(silence > 0) & (silence <= GAP_NS)]
     if len(between) == 0:
         return frame
     limit = max(GAP_NS, GAP_FACTOR * float(np.quantile(between, 0.999)))

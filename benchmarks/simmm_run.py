@@ -1,0 +1,143 @@
+"""Times simmm on a benchmark tape and prints one line of JSON.
+
+``bare``
+    Replay with both books and both clocks. Every 100 ms a quote step runs and wants nothing.
+``quotes``
+    Every 100 ms both own orders are cancelled and one bid and one ask placed anew: the rule of
+    ``peer_run.py``, written as a strategy file (``strategies/inventory_shift.py``).
+
+What runs is the entry that every backtest runs, its columns whole in memory. The time is that of
+the compiled calls and of copying what they put out to memory, after a first run over the head of
+the tape that fetches the compiled code. Each case should run in a process of its own.
+
+Beside the peer's work simmm also does, in the time that is measured: a hash chain over fills,
+account and intents; rows of every fill, order, intent and change of the mid; each second a sample
+of the account and of the maker's beliefs; limits and reconciliation; time quoted at the touch.
+Estimators are off. The peer fills whole orders only, simmm fills them in part, so that numbers of
+fills differ; ``orders_filled`` is the figure to compare with the peer's fills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from simmm_tape import NAME, market_rules
+
+from simmm.feed import WholeFeed
+from simmm.records import FILLED
+from simmm.simulation import LatencySettings, Settings, Simulation
+from simmm.strategy.load import load_strategy
+from simmm.tape import Chunk, TapeSpec, open_tapes
+
+STEP_NS = 100_000_000
+ENTRY_NS = 5_000_000
+RESPONSE_NS = 5_000_000
+SAMPLE_NS = 1_000_000_000
+QUEUE_POWER = 3.0
+WARM_UP_PACKETS = 50_000
+STRATEGIES = {"bare": "stand_aside.py", "quotes": "inventory_shift.py"}
+
+
+def whole_tape(path: Path) -> Chunk:
+    """Read a tape into one chunk."""
+    with open_tapes([TapeSpec(path)]) as stream:
+        parts = list(stream.chunks())
+    columns = []
+    for place in range(8):
+        column = np.concatenate([part[place] for part in parts])
+        column.flags.writeable = False
+        columns.append(column)
+    return Chunk(*columns, parts[-1].bound_ts, True)
+
+
+def head_of(chunk: Chunk, packets: int) -> Chunk:
+    """Give the first packets of a tape, of which each is seen in the order in which it happened."""
+    packets = min(packets, len(chunk.packet_ts) - 1)
+    rows = int(chunk.packet_row[packets])
+    ends = (rows,) * 3 + (packets,) * 5
+    return Chunk(*(column[:end] for column, end in zip(chunk[:8], ends, strict=True)), 0, True)
+
+
+def make_settings(first_local_ts: int, last_local_ts: int) -> Settings:
+    """Give the settings of both cases: the first quote falls one step after the first row."""
+    return Settings(
+        t0_ns=first_local_ts,
+        quote_start_ns=first_local_ts + STEP_NS,
+        end_ns=last_local_ts,
+        clock_t0_ns=first_local_ts,
+        max_position_lots=10**12,
+        requote_ns=STEP_NS,
+        sample_ns=SAMPLE_NS,
+        estimate=False,
+        replace_all=True,
+        queue="power",
+        queue_n=QUEUE_POWER,
+        entry=LatencySettings(low_ns=ENTRY_NS),
+        response=LatencySettings(low_ns=RESPONSE_NS),
+    )
+
+
+def simulate(case: str, chunk: Chunk) -> tuple[Simulation, dict[str, list[np.ndarray]], float]:
+    """Run a case over a whole tape; give the simulation, its tables, and the seconds it took."""
+    strategy = load_strategy(Path(__file__).with_name("strategies") / STRATEGIES[case])
+    settings = make_settings(int(chunk.arrival_ts[0]), int(chunk.arrival_ts[-1]))
+    simulation = Simulation([market_rules()], strategy, strategy.params.filled({}), settings)
+    feed = WholeFeed(chunk)
+    tables: dict[str, list[np.ndarray]] = {}
+
+    def sink(table: str, rows: np.ndarray) -> None:
+        tables.setdefault(table, []).append(rows.copy())
+
+    start = time.perf_counter()
+    ended = simulation.step(feed, sink)
+    wall_s = time.perf_counter() - start
+    if not ended:
+        raise RuntimeError("the run did not reach the end of its tape")
+    return simulation, tables, wall_s
+
+
+def time_case(case: str, chunk: Chunk) -> dict[str, Any]:
+    """Run `case` over a tape and give its counts, wall time and the process's peak memory."""
+    simulate(case, head_of(chunk, WARM_UP_PACKETS))
+    simulation, tables, wall_s = simulate(case, chunk)
+    venue, maker = simulation.venues[0], simulation.makers[0]
+    filled = sum(int(np.count_nonzero(rows["end"] == FILLED)) for rows in tables.get("orders", []))
+    rows = len(chunk.tag)
+    return {
+        "case": case,
+        "rows": rows,
+        "wall_s": round(wall_s, 6),
+        "m_rows_per_s": round(rows / wall_s / 1e6, 3),
+        "steps": int(maker["steps"]),
+        "orders": int(maker["next_id"]) - 1,
+        "fills": int(venue["fills"]),
+        "orders_filled": filled,
+        "position": int(venue["account"]["position"]),
+        "digest": f"{int(venue['chain']):016x} {int(maker['chain']):016x}",
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+
+
+def main() -> int:
+    """Time one case on the tape in a folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("case", choices=sorted(STRATEGIES))
+    parser.add_argument("tape", type=Path)
+    arguments = parser.parse_args()
+    path = arguments.tape / NAME
+    if not path.exists():
+        # Converting here would count in the peak memory that is reported.
+        parser.error(f"{arguments.tape}: has no {NAME}; run simmm_tape.py on it first")
+    print(json.dumps(time_case(arguments.case, whole_tape(path))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Checks that hold of every scenario, strategy, estimator and queue model alike."""
