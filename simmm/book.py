@@ -57,12 +57,12 @@ def shown(book: Any, is_bid: int, px: int) -> int:
     if is_bid:
         if px < book.bid_edge:
             return UNKNOWN
-        if px > book.top_bid:
+        if px > book.top_bid and book.top_bid != NO_BID:
             return 0
     else:
         if px > book.ask_edge:
             return UNKNOWN
-        if px < book.top_ask:
+        if px < book.top_ask and book.top_ask != NO_ASK:
             return 0
     return book.cells[((px & (book.cells.size // 2 - 1)) << 1) | is_bid]
 
@@ -262,7 +262,7 @@ def _empty_side(book: Any, is_bid: int) -> None:
     if book.low == NO_ASK:
         return
     top = book.low + book.cells.size // 2 - 1
-    _fill(book, is_bid, book.low, top, 0)
+    _fill(book, int(is_bid), book.low, top, 0)  # a tag's byte would overflow in plain Python
     if is_bid:
         book.high_bid = NO_BID
         book.top_bid = NO_BID

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from simmm.errors import ScenarioError, TapeError
+from simmm.errors import RunError, ScenarioError, TapeError
 from simmm.nearest import suggestion
 from simmm.tape.schema import SCHEMA_VERSION, TapeInfo, read_info
 
@@ -130,7 +130,9 @@ def tape_path(
     ScenarioError
         If the entry's generator, preset or parameters are wrong.
     TapeError
-        If the tape can't be written, or its content is not what the manifest says.
+        If its content is not what the manifest says.
+    RunError
+        If the cache folder can't be written.
     """
     path = cached_path(dataset, seed=seed)
     if path.exists():
@@ -185,13 +187,19 @@ def _generate(
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.building")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"{path.parent}: cannot be written ({error.strerror or error}); "
+            "set SIMMM_CACHE to a folder that can"
+        ) from None
+    try:
         with TapeWriter(temporary, parameters.market, source=source, overwrite=True) as writer:
             generate = generators.generate_of(dataset.generator)
             writer.truth.update(generate(parameters, seed, writer, progress, **more))
         return read_info(temporary), temporary
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise TapeError(f"{path}: cannot be written ({error.strerror or error})") from None
+        raise RunError(f"{path}: cannot be written ({error.strerror or error})") from None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

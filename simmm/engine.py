@@ -63,11 +63,9 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
     Returns
     -------
     callable
-        ``advance(tags, pxs, qtys, packet_ts, packet_row, packet_info, arrival_ts, arrival_packet,
-        feeds, venues, venue_books, makers, maker_books, mails, memories, params, outputs,
-        memory_rows)``: eight read-only columns (`tape.Chunk`; rings or whole arrays) and record
-        arrays of one element, but one book per market. It moves the state in place as far as it
-        can and says why it returned in ``feeds[0].status``.
+        ``advance(windows, venues, venue_books, makers, maker_books, mails, memories, params,
+        outputs, memory_rows)``: record arrays of one element, but one book per market. It moves
+        the state in place as far as it can and says why it returned in ``windows[0].status``.
     """
     quote = strategy.quote
     observe = strategy.observe or ignore
@@ -75,15 +73,7 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
 
     @compiled
     def advance(
-        tags: Any,
-        pxs: Any,
-        qtys: Any,
-        packet_ts: Any,
-        packet_row: Any,
-        packet_info: Any,
-        arrival_ts: Any,
-        arrival_packet: Any,
-        feeds: Any,
+        windows: Any,
         venues: Any,
         venue_books: Any,
         makers: Any,
@@ -95,40 +85,38 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
         memory_rows: Any,
     ) -> None:
         verbs = (join, trade, depth, cap, filled, watch)  # as `venue.queue` numbers them
-        feed = feeds[0]
+        window = windows[0]
         venue = venues[0]
         maker = makers[0]
         mail = mails[0]
         memory = memories[0]
         param = params[0]
         out = outputs[0]
-        row_mask = feed.row_mask
-        packet_mask = feed.packet_mask
-        arrival_mask = feed.arrival_mask
+        mask = window.tag.size - 1
         least_entry_ns = max(mail.entry.low_ns, 1)
         while True:
             if maker.fault != NO_FAULT or mail.overflow:
                 if maker.fault == NO_FAULT:
                     maker.fault = FAULT_RING
-                feed.status = FAULTED
+                window.status = FAULTED
                 return
             if not (venue_has_room(out) and maker_has_room(out)):
-                feed.status = OUTPUT_FULL
+                window.status = OUTPUT_FULL
                 return
             # What each side does next. An unknown packet comes at `bound_ts` or later.
-            known = feed.packet < feed.packet_hi
-            packet_due = feed.bound_ts
+            known = window.packet < window.packet_hi
+            packet_due = window.bound_ts
             if known:
-                packet_due = packet_ts[feed.packet & packet_mask]
-            elif feed.final:
+                packet_due = window.packet_ts[window.packet & mask]
+            elif window.final:
                 packet_due = NEVER
             request_due = next_request_ts(mail)
             response_due = next_response_ts(mail)
             timer_due = next_timer_ts(maker)
             acts_due = min(response_due, timer_due)
-            arrival_due = NEVER if feed.final else feed.bound_ts
-            if feed.arrival < feed.arrival_hi:
-                arrival_due = arrival_ts[feed.arrival & arrival_mask]
+            arrival_due = NEVER if window.final else window.bound_ts
+            if window.arrival < window.arrival_hi:
+                arrival_due = window.arrival_ts[window.arrival & mask]
             if maker.quote_on_packet:
                 acts_due = min(acts_due, arrival_due)
             if acts_due > maker.end_ts:
@@ -137,8 +125,8 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
 
             if known and packet_due <= min(request_due, venue_until) and packet_due <= maker.end_ts:
                 _run_venue(
-                    verbs, feed, venue, venue_books, mail, out, tags, pxs, qtys, packet_ts,
-                    packet_row, packet_info, min(min(request_due, venue_until), maker.end_ts),
+                    verbs, window, venue, venue_books, mail, out,
+                    min(min(request_due, venue_until), maker.end_ts),
                 )
             elif request_due < packet_due and request_due <= min(venue_until, maker.end_ts):
                 if samples_due(venue, venue_books[0], out, request_due):
@@ -147,27 +135,26 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                 # Nothing the venue may still do can reach the maker before this moment.
                 venue_next = min(packet_due, request_due)
                 done = True
-                if feed.arrival < feed.arrival_hi and arrival_due <= maker.end_ts:
+                if window.arrival < window.arrival_hi and arrival_due <= maker.end_ts:
                     until = min(min(response_due, timer_due), min(venue_next, maker.end_ts))
-                    while feed.arrival < feed.arrival_hi:
-                        due = arrival_ts[feed.arrival & arrival_mask]
+                    while window.arrival < window.arrival_hi:
+                        due = window.arrival_ts[window.arrival & mask]
                         if due > until:
                             break
                         done = False
-                        n = arrival_packet[feed.arrival & arrival_mask]
-                        feed.arrival += 1
+                        n = window.arrival_packet[window.arrival & mask]
+                        window.arrival += 1
                         step_packet(
-                            quote, observe, maker, maker_books, mail, out, memory, param, tags,
-                            pxs, qtys, packet_row[n & packet_mask],
-                            packet_row[(n + 1) & packet_mask], row_mask,
-                            packet_ts[n & packet_mask], packet_info[n & packet_mask], due,
+                            quote, observe, maker, maker_books, mail, out, memory, param, window,
+                            window.packet_row[n & mask], window.packet_row[(n + 1) & mask],
+                            window.packet_ts[n & mask], window.packet_info[n & mask], due,
                         )
                         if maker.quote_on_packet:
                             break
                 if done:
-                    arrival_due = NEVER if feed.final else feed.bound_ts
-                    if feed.arrival < feed.arrival_hi:
-                        arrival_due = arrival_ts[feed.arrival & arrival_mask]
+                    arrival_due = NEVER if window.final else window.bound_ts
+                    if window.arrival < window.arrival_hi:
+                        arrival_due = window.arrival_ts[window.arrival & mask]
                     until = min(venue_next, maker.end_ts)
                     if response_due < arrival_due and response_due <= min(timer_due, until):
                         step_response(
@@ -177,14 +164,14 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                         step_timer(
                             quote, maker, maker_books, mail, out, memory, param, memory_rows
                         )
-                    elif feed.final or feed.bound_ts > maker.end_ts:
+                    elif window.final or window.bound_ts > maker.end_ts:
                         if samples_due(venue, venue_books[0], out, maker.end_ts + 1):
                             read_mid(venue, venue_books[0], out)
                             pass_time(venue, max(venue.now, maker.end_ts))
-                            feed.status = ENDED
+                            window.status = ENDED
                             return
                     else:
-                        feed.status = NEED_ROWS
+                        window.status = NEED_ROWS
                         return
 
     return advance
@@ -193,45 +180,37 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
 @kernel
 def _run_venue(
     verbs: Any,
-    feed: Any,
+    window: Any,
     venue: Any,
     venue_books: Any,
     mail: Any,
     out: Any,
-    tags: Any,
-    pxs: Any,
-    qtys: Any,
-    packet_ts: Any,
-    packet_row: Any,
-    packet_info: Any,
     until: int,
 ) -> None:
     """Apply the venue's packets up to time `until`, or to the first that answers the maker."""
-    packet_mask = feed.packet_mask
+    mask = window.tag.size - 1
     book = venue_books[0]
     answers = mail.response_tail
-    n = feed.packet
-    while n < feed.packet_hi:
-        ts = packet_ts[n & packet_mask]
+    n = window.packet
+    while n < window.packet_hi:
+        ts = window.packet_ts[n & mask]
         if ts > until:
             break
-        end = packet_row[(n + 1) & packet_mask]
-        if packet_info[n & packet_mask] >> INFO_MARKET_SHIFT == 0:
+        end = window.packet_row[(n + 1) & mask]
+        if window.packet_info[n & mask] >> INFO_MARKET_SHIFT == 0:
             if venue.next_sample_ts < ts and not samples_due(venue, book, out, ts):
                 break
             if ts != venue.block_ts:
                 begin_block(venue, book, out, ts)
-            row = apply_rows(
-                verbs, venue, book, mail, out, tags, pxs, qtys, feed.row, end, feed.row_mask
-            )
-            feed.row = row
+            row = apply_rows(verbs, venue, book, mail, out, window, window.row, end)
+            window.row = row
             if row < end:
                 break
-        feed.row = end
+        window.row = end
         n += 1
         if mail.response_tail != answers or not venue_has_room(out):
             break
-    feed.packet = n
+    window.packet = n
 
 
 def open_run(

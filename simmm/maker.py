@@ -7,8 +7,6 @@ are handed in by `engine.link`.
 
 from typing import Any
 
-import numpy as np
-
 from simmm.book import best_ask, best_bid
 from simmm.estimators import intensity, volatility
 from simmm.jit import kernel
@@ -75,12 +73,9 @@ def step_packet(
     out: Any,
     memory: Any,
     params: Any,
-    tags: np.ndarray,
-    pxs: np.ndarray,
-    qtys: np.ndarray,
+    window: Any,
     row: int,
     end: int,
-    mask: int,
     packet_ts: int,
     info: int,
     now: int,
@@ -92,20 +87,20 @@ def step_packet(
     book = books[market]
     if kind == TRADE:
         if market == 0 and (maker.estimate or maker.observes):
-            _see_trades(observe, maker, book, memory, params, tags, pxs, qtys, row, end, mask,
-                        packet_ts)
+            _see_trades(observe, maker, book, memory, params, window, row, end, packet_ts)
     elif kind == CONTEXT:
         if market == 0:
-            _see_context(maker, tags, pxs, qtys, row, end, mask)
+            _see_context(maker, window, row, end)
             _tell(observe, maker, memory, params, EVENT_CONTEXT, packet_ts, market, 0, 0, 0, 0)
     else:
         if market == 0 and maker.estimate:
             remember_block(maker, book, packet_ts)
-        see_rows(book, tags, pxs, qtys, row, end, mask, packet_ts)
+        see_rows(book, window, row, end, packet_ts)
         if kind == GAP and market == 0:
             maker.record.gaps += 1
             _tell(observe, maker, memory, params, EVENT_GAP, packet_ts, market, 0,
-                  pxs[row & mask], qtys[row & mask], 0)
+                  window.px[row & (window.tag.size - 1)],
+                  window.qty[row & (window.tag.size - 1)], 0)
     if info & INFO_END:
         if market == 0:
             maker.last_packet_ts = now
@@ -156,26 +151,24 @@ def _see_trades(
     book: Any,
     memory: Any,
     params: Any,
-    tags: np.ndarray,
-    pxs: np.ndarray,
-    qtys: np.ndarray,
+    window: Any,
     row: int,
     end: int,
-    mask: int,
     packet_ts: int,
 ) -> None:
     """Read prints: each aggressor counts once, with its deepest price."""
     state = maker.intensity
+    mask = window.tag.size - 1
     for i in range(row, end):
         k = i & mask
-        tag = tags[k]
+        tag = window.tag[k]
         if tag & KIND_MASK != TRADE:
             continue
         side = 1 if tag & BUY else -1
-        px = pxs[k]
+        px = window.px[k]
         maker.record.last_trade_px = float(px)
         maker.record.last_trade_side = float(side)
-        _tell(observe, maker, memory, params, EVENT_TRADE, packet_ts, 0, side, px, qtys[k],
+        _tell(observe, maker, memory, params, EVENT_TRADE, packet_ts, 0, side, px, window.qty[k],
               int(tag))
         if maker.estimate == 0:
             continue
@@ -220,26 +213,24 @@ def _count_aggressor(maker: Any, book: Any, packet_ts: int) -> None:
 @kernel
 def _see_context(
     maker: Any,
-    tags: np.ndarray,
-    pxs: np.ndarray,
-    qtys: np.ndarray,
+    window: Any,
     row: int,
     end: int,
-    mask: int,
 ) -> None:
     record = maker.record
+    mask = window.tag.size - 1
     for i in range(row, end):
         k = i & mask
-        if tags[k] & KIND_MASK != CONTEXT:
+        if window.tag[k] & KIND_MASK != CONTEXT:
             continue
-        if qtys[k] == MARK:
-            record.mark = float(pxs[k])
-        elif qtys[k] == ORACLE:
-            record.oracle = float(pxs[k])
-        elif qtys[k] == OPEN_INTEREST:
-            record.open_interest = float(pxs[k])
+        if window.qty[k] == MARK:
+            record.mark = float(window.px[k])
+        elif window.qty[k] == ORACLE:
+            record.oracle = float(window.px[k])
+        elif window.qty[k] == OPEN_INTEREST:
+            record.open_interest = float(window.px[k])
         else:
-            record.funding = float(pxs[k]) / FUNDING_SCALE
+            record.funding = float(window.px[k]) / FUNDING_SCALE
 
 
 @kernel

@@ -98,6 +98,7 @@ LADDER = 16  # levels per side a strategy may want
 BLOCKS = 64  # recent blocks whose mid the maker remembers
 TAKEN = 128  # levels from which we took and that were not shown since
 BOOK_WINDOW = 1 << 14  # quanta the default book holds
+WINDOW_ROWS = 1 << 16  # of the tape that the engine holds at once
 NEVER = (1 << 62) - 1  # a time that never comes, ns
 NO_BID = -1
 NO_ASK = 1 << 60
@@ -482,23 +483,39 @@ Maker = np.dtype(
 )
 NO_FAULT, FAULT_NOT_FINITE, FAULT_LADDER, FAULT_RING = range(4)
 
-Feed = np.dtype(
-    [
-        ("row_mask", "i8"),
-        ("packet_mask", "i8"),
-        ("arrival_mask", "i8"),
-        ("packet_hi", "i8"),  # packets known: [.., packet_hi)
-        ("row_hi", "i8"),  # rows known
-        ("arrival_hi", "i8"),  # arrivals known
-        ("bound_ts", "i8"),  # unknown packets have exch_ts >= this and local_ts >= this
-        ("final", "i8"),  # 1: nothing more will come
-        ("packet", "i8"),  # venue's cursor
-        ("row", "i8"),
-        ("arrival", "i8"),  # maker's cursor
-        ("status", "i8"),  # why advance returned
-    ],
-    align=True,
-)
+
+
+def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
+    """Return the dtype of the engine's window on the tape: rings of `rows` places, a power of two.
+
+    Rows, packets and arrivals are written at their absolute number modulo `rows`. They lie in a
+    record because a record reaches a kernel as a bare pointer, where an array is counted at every
+    call.
+    """
+    return np.dtype(
+        [
+            ("packet_hi", "i8"),  # packets known: [.., packet_hi)
+            ("row_hi", "i8"),  # rows known
+            ("arrival_hi", "i8"),  # arrivals known
+            ("bound_ts", "i8"),  # unknown packets have exch_ts >= this and local_ts >= this
+            ("final", "i8"),  # 1: nothing more will come
+            ("packet", "i8"),  # venue's cursor
+            ("row", "i8"),
+            ("arrival", "i8"),  # maker's cursor
+            ("status", "i8"),  # why advance returned
+            ("px", "i8", (rows,)),  # quanta
+            ("qty", "i8", (rows,)),  # lots
+            ("packet_ts", "i8", (rows,)),  # exch_ts, ns
+            ("packet_row", "i8", (rows,)),  # first row
+            ("packet_info", "i8", (rows,)),  # kind | INFO_END | market << INFO_MARKET_SHIFT
+            ("arrival_ts", "i8", (rows,)),  # local_ts, ns
+            ("arrival_packet", "i8", (rows,)),
+            ("tag", "u1", (rows,)),
+        ],
+        align=True,
+    )
+
+
 NEED_ROWS, OUTPUT_FULL, ENDED, FAULTED = range(4)
 
 # ---------------------------------------------------------------- outputs

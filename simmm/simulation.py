@@ -13,7 +13,7 @@ from numba.core.errors import NumbaError
 
 from simmm.engine import link, open_run
 from simmm.errors import RunError, StrategyError
-from simmm.feed import RingFeed, WholeFeed
+from simmm.feed import Feed
 from simmm.jit import INTERPRETED, records
 from simmm.market import MarketRules
 from simmm.math import stream_key
@@ -202,7 +202,7 @@ class Simulation:
         StrategyError
             If the strategy does not compile: file, line and what to write instead.
         """
-        self.step(RingFeed(), lambda table, rows: None)
+        self.step(Feed(), lambda table, rows: None)
 
     def run(
         self,
@@ -219,21 +219,20 @@ class Simulation:
         RunError
             If more messages are on their way than the rings hold.
         """
-        feed = RingFeed()
+        feed = Feed()
         for chunk in chunks:
-            feed.push(chunk)
-            ended = self.step(feed, sink)
+            for _ in feed.push(chunk):
+                if self.step(feed, sink):
+                    return
             if progress is not None:
-                progress(int(feed.feeds[0]["row_hi"]))
-            if ended:
-                return
+                progress(feed.row_hi)
 
-    def step(self, feed: RingFeed | WholeFeed, sink: Sink) -> bool:
+    def step(self, feed: Feed, sink: Sink) -> bool:
         """Advance as far as the feed's rows allow; return whether the run ended."""
         while True:
             self._call(feed)
             self.drain(sink)
-            status = int(feed.feeds[0]["status"])
+            status = feed.status
             if status == ENDED:
                 return True
             if status == NEED_ROWS:
@@ -241,13 +240,13 @@ class Simulation:
             if status == FAULTED:
                 raise self._fault()
 
-    def _call(self, feed: RingFeed | WholeFeed) -> None:
+    def _call(self, feed: Feed) -> None:
         try:
             if INTERPRETED:
                 with compiled_arithmetic():
-                    self.advance(*feed.columns, feed.feeds, *self._state)
+                    self.advance(feed.windows, *self._state)
             else:
-                self.advance(*feed.columns, feed.feeds, *self._state)
+                self.advance(feed.windows, *self._state)
         except (NumbaError, ArithmeticError, LookupError, ValueError, AssertionError) as error:
             raise explain(error, self.strategy, int(self.makers["now"][0])) from error
 

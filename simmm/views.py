@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from simmm.book import best_ask, best_bid, forget, set_best, set_depth, set_image
 from simmm.jit import kernel
 from simmm.records import BBO, BLOCKS, DEPTH, FIRST, GAP, KIND_MASK, NO_ASK, NO_BID, SNAPSHOT
@@ -45,32 +43,30 @@ def see_level(book: Any, tag: int, px: int, lots: int, packet_ts: int) -> None:
 @kernel
 def see_rows(
     book: Any,
-    tags: np.ndarray,
-    pxs: np.ndarray,
-    qtys: np.ndarray,
+    window: Any,
     row: int,
     end: int,
-    mask: int,
     packet_ts: int,
 ) -> None:
     """Apply the rows of a packet that holds levels (or a gap) to the maker's book."""
+    mask = window.tag.size - 1
     if packet_ts >= book.bbo_ts:
         for i in range(row, end):
             k = i & mask
-            tag = tags[k]
+            tag = window.tag[k]
             if tag & KIND_MASK == DEPTH:
-                set_depth(book, (tag >> 3) & 1, pxs[k], qtys[k])
+                set_depth(book, (tag >> 3) & 1, window.px[k], window.qty[k])
             elif tag & KIND_MASK == GAP:
                 forget(book)
             else:
-                see_level(book, tag, pxs[k], qtys[k], packet_ts)
+                see_level(book, tag, window.px[k], window.qty[k], packet_ts)
     else:
         for i in range(row, end):
             k = i & mask
-            if tags[k] & KIND_MASK == GAP:
+            if window.tag[k] & KIND_MASK == GAP:
                 forget(book)
             else:
-                see_level(book, tags[k], pxs[k], qtys[k], packet_ts)
+                see_level(book, window.tag[k], window.px[k], window.qty[k], packet_ts)
 
 
 @kernel

@@ -43,8 +43,14 @@ def list_datasets() -> None:
             cells = ["yes", f"{info.rows:,}", f"{hours:.2f}"]
         except TapeError:
             pass
-        table.add_row(dataset.name, dataset.generator, dataset.preset, *cells,
-                      str(dataset.seed), dataset.digest[:12])
+        table.add_row(
+            dataset.name,
+            dataset.generator,
+            dataset.preset,
+            *cells,
+            str(dataset.seed),
+            dataset.digest[:12],
+        )
         about.append(f"  {dataset.name}: {dataset.description}")
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
@@ -119,8 +125,13 @@ def _verify_presets() -> int:
         table.add_column("")
         for line in lines:
             low, high = line.bounds
-            table.add_row(line.label, f"{line.generated:.4g}", f"{line.recorded:.4g}",
-                          f"{low:.4g} .. {high:.4g}", "" if line.holds else "out of bounds")
+            table.add_row(
+                line.label,
+                f"{line.generated:.4g}",
+                f"{line.recorded:.4g}",
+                f"{low:.4g} .. {high:.4g}",
+                "" if line.holds else "out of bounds",
+            )
             wrong += not line.holds
         console.print(table)
         console.print()

@@ -97,7 +97,7 @@ def open_parquet(path: Path) -> pq.ParquetFile:
             raise TapeError(
                 f"{path}: not a Parquet file; convert it with `simmm tape convert --map FILE`"
             )
-        return pq.ParquetFile(path, memory_map=True)
+        return pq.ParquetFile(path)
     except FileNotFoundError:
         raise TapeError(f"{path}: no such file") from None
     except pa.ArrowException as error:

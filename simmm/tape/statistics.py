@@ -48,7 +48,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     sweeping_share
         Share of aggressors that trade at more than one price.
     feed_latency_p1, feed_latency_p50, feed_latency_p99
-        `local_ts - exch_ts` of packets, s.
+        `local_ts - exch_ts` of messages, s.
     """
 
     hours: float
@@ -95,13 +95,15 @@ def describe(path: str | Path) -> Statistics:
 
 
 def _latencies(path: Path) -> Iterator[np.ndarray]:
-    """Yield the feed latency of each packet, s."""
+    """Yield the feed latency of each message, or part of one at another exchange time, s."""
     file, _ = open_tape_file(path)
+    last = np.array([-1, -1])
     with file:
         for group in range(file.metadata.num_row_groups):
             read = group_columns(file, group, ("exch_ts", "local_ts", "seq"), path)
-            new = np.ones(len(read["seq"]), bool)
-            new[1:] = (np.diff(read["seq"]) != 0) | (np.diff(read["exch_ts"]) != 0)
+            key = np.stack((read["seq"], read["exch_ts"]))
+            new = (np.diff(key, axis=1, prepend=last[:, None]) != 0).any(axis=0)
+            last = key[:, -1]
             yield (read["local_ts"][new] - read["exch_ts"][new]) / _SECOND_NS
 
 

@@ -7,8 +7,6 @@ that come nowhere near an own order only touch the book: `apply_rows` compares o
 
 from typing import Any
 
-import numpy as np
-
 from simmm.book import best_ask, best_bid, clear, forget, set_best, set_depth, set_image
 from simmm.jit import kernel
 from simmm.math import chain
@@ -149,19 +147,17 @@ def apply_rows(
     book: Any,
     mail: Any,
     out: Any,
-    tags: np.ndarray,
-    pxs: np.ndarray,
-    qtys: np.ndarray,
+    window: Any,
     row: int,
     end: int,
-    mask: int,
 ) -> int:
     """Apply rows [row, end) of one packet; return the row reached, less if a buffer fills up."""
+    mask = window.tag.size - 1
     while row < end:
         k = row & mask
-        tag = tags[k]
-        px = pxs[k]
-        lots = qtys[k]
+        tag = window.tag[k]
+        px = window.px[k]
+        lots = window.qty[k]
         kind = tag & KIND_MASK
         is_bid = (tag >> 3) & 1
         row += 1
@@ -224,8 +220,8 @@ def _level_row(
         venue.dirty = 1
         near = venue.n_bids + venue.n_asks > 0
     near = near or venue.n_taken > 0
-    if lots <= 0 and not is_bid:
-        px = NO_ASK  # an empty side of asks is empty up to any price
+    if lots <= 0 and not continued:
+        px = 0 if is_bid else NO_ASK  # an empty side is empty at every price
     if near:
         on_level(verbs, venue, book, tag, is_bid, px, lots)
     if tag & KIND_MASK == SNAPSHOT:

@@ -119,6 +119,14 @@ def run(resolved: Resolved, *, rows_per_chunk: int | None = None) -> Outcome:
     return Outcome(tables.joined(), simulation)
 
 
+def run_job(job: Mapping[str, Any]) -> Outcome:
+    """Run what `run_jobs_apart` would, here."""
+    resolved = resolve(
+        job["scenario"], job["tapes"], job.get("sets", ()), job.get("strategy")
+    )
+    return run(resolved, rows_per_chunk=job.get("rows_per_chunk"))
+
+
 def run_jobs_apart(jobs: Sequence[Mapping[str, Any]], **environment: str) -> subprocess.Popen[str]:
     """Start a process that runs jobs and prints their digests; `environment` adds variables."""
     return subprocess.Popen(
@@ -141,11 +149,7 @@ def digests_of(process: subprocess.Popen[str]) -> list[dict[str, str]]:
 def main(arguments: Iterable[str]) -> None:
     """Run each job and print its digests."""
     for argument in arguments:
-        job = json.loads(argument)
-        resolved = resolve(
-            job["scenario"], job["tapes"], job.get("sets", ()), job.get("strategy")
-        )
-        print(json.dumps(run(resolved, rows_per_chunk=job.get("rows_per_chunk")).digests()))
+        print(json.dumps(run_job(json.loads(argument)).digests()), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tapes made from other tapes: their beginning, pieces of them, and ones with a false future."""
+"""Tapes made from other tapes: their beginning, and pieces of them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from simmm.datasets import load_manifest, tape_path
 from simmm.market import MarketRules
 from simmm.records import PACKET_END
 from simmm.tape import TapeWriter, info
-from simmm.tape.schema import COLUMNS
+from simmm.tape.schema import COLUMNS, ROW_GROUP
 from tests.contract.runs import ROOT
 
 Columns = dict[str, np.ndarray]
 
 
-def dataset_file(name: str) -> Path:
+def dataset_file(name: str, seed: int | None = None) -> Path:
     """Return the tape of a generated dataset, built if it isn't there."""
-    return tape_path(load_manifest(ROOT / "datasets")[name])
+    return tape_path(load_manifest(ROOT / "datasets")[name], seed=seed)
 
 
 def read(path: Path, rows: int | None = None) -> Columns:
@@ -28,13 +28,18 @@ def read(path: Path, rows: int | None = None) -> Columns:
     columns = {name: table.column(name).to_numpy() for name in COLUMNS}
     if rows is None or rows >= table.num_rows:
         return columns
-    ends = np.flatnonzero(columns["tag"][rows:] & PACKET_END)
-    stop = rows + int(ends[0]) + 1
-    return {name: values[:stop] for name, values in columns.items()}
+    return {name: values[: _end_of_message(columns, rows)] for name, values in columns.items()}
+
+
+def _end_of_message(columns: Columns, row: int) -> int:
+    """Return the first row, from `row` on, before which a message and an instant end."""
+    ends = columns["tag"][row - 1 : -1] & PACKET_END > 0
+    ends &= np.diff(columns["exch_ts"][row - 1 :]) > 0
+    return row + int(np.flatnonzero(ends)[0])
 
 
 def write(
-    path: Path, columns: Columns, market: MarketRules, *, row_group: int = 262_144
+    path: Path, columns: Columns, market: MarketRules, *, row_group: int = ROW_GROUP
 ) -> Path:
     """Write columns as a tape."""
     with TapeWriter(path, market, row_group=row_group) as tape:
@@ -51,11 +56,8 @@ def split(source: Path, folder: Path, parts: int) -> list[Path]:
     """Write the rows of a tape as several tapes, cut between messages."""
     columns = read(source)
     total = columns["tag"].size
-    cuts = [0]
-    for n in range(1, parts):
-        ends = np.flatnonzero(columns["tag"][n * total // parts :] & PACKET_END)
-        cuts.append(n * total // parts + int(ends[0]) + 1)
-    cuts.append(total)
+    inner = [_end_of_message(columns, n * total // parts) for n in range(1, parts)]
+    cuts = [0, *inner, total]
     market = info(source).market
     return [
         write(

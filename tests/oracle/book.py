@@ -14,7 +14,7 @@ class BookSide:
 
     def __init__(self) -> None:
         self.sizes: dict[int, int] = {}
-        self.empty: list[tuple[int, float]] = []
+        self.empty: list[tuple[float, float]] = []
 
     def get(self, key: int) -> int | None:
         """Return the lots that others show at `key`, None where that is unknown."""
@@ -40,8 +40,15 @@ class BookSide:
         self.empty.clear()
 
     def show(self, key: int, lots: int) -> None:
-        """One level is shown."""
+        """One level is shown; the first with lots since all was unknown is the side's top."""
         self.sizes[key] = lots
+        if lots > 0 and not any(high == math.inf for _, high in self.empty):
+            self.empty.append((key + 1, math.inf))
+
+    def nobody(self) -> None:
+        """The whole side is shown to be empty."""
+        self.sizes.clear()
+        self.empty = [(-math.inf, math.inf)]
 
     def empty_better(self, key: int) -> None:
         """Everything better than `key` is known to be empty."""
@@ -50,23 +57,16 @@ class BookSide:
         self.empty = [(low, high) for low, high in self.empty if low <= key]
         self.empty.append((key + 1, math.inf))
 
-    def settle(self) -> None:
-        """Nobody spoke up at better prices than the best shown: they are empty."""
-        best = self.best()
-        if best is None:
-            shown = [*self.sizes, *(low - 1 for low, _ in self.empty)]
-            if not shown:
-                return
-            best = min(shown)
-        self.empty_better(best)
-
-    def image(self, levels: list[tuple[int, int]], limit: int | None = None) -> None:
+    def image(self, levels: list[tuple[int, int]], limit: float | None = None) -> None:
         """Replace the side by an image, best to worst; keys from `limit` on stay as they are."""
+        if limit is None and not any(lots for _, lots in levels):
+            self.nobody()
+            return
         worst = levels[-1][0]
         if limit is not None and worst >= limit:
             return
         kept: dict[int, int] = {}
-        empty: list[tuple[int, float]] = []
+        empty: list[tuple[float, float]] = []
         below = math.inf
         if limit is not None:
             below = limit - 1

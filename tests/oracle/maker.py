@@ -14,6 +14,12 @@ from tests.oracle.rules import Rules
 from tests.oracle.venue import Request, Response, Row
 
 
+def _whole(value: float) -> float:
+    """Return the whole number that lies within 1e-6 of `value`, else `value`."""
+    nearest = float(round(value))
+    return nearest if abs(value - nearest) <= 1e-6 else value
+
+
 @dataclass
 class Own:
     """An order as the maker sees it."""
@@ -43,7 +49,7 @@ class Maker:
         self.rules, self.settings, self.strategy, self.send = rules, settings, strategy, send
         self.sides = {1: BookSide(), -1: BookSide()}
         self.newest_bbo: int | None = None
-        self.bbo_key: dict[int, int] = {}
+        self.bbo_key: dict[int, float] = {}
         self.orders: list[Own] = []
         self.position = 0
         self.now = 0
@@ -81,9 +87,12 @@ class Maker:
                 if self.newest_bbo is not None and ts < self.newest_bbo:
                     continue
                 self.newest_bbo = ts
-                self.bbo_key[side] = side * px
-                self.sides[side].empty_better(side * px)
-                self.sides[side].show(side * px, lots)
+                self.bbo_key[side] = side * px if lots else -math.inf
+                if lots:
+                    self.sides[side].empty_better(side * px)
+                    self.sides[side].show(side * px, lots)
+                else:
+                    self.sides[side].nobody()
             elif kind == codes.TRADE:
                 self.last_trade = (float(px), float(side))
             elif kind == codes.GAP:
@@ -93,7 +102,7 @@ class Maker:
         if rows[-1][3] & codes.END_BIT and self.settings["quote_on_packet"]:
             self.quote()
 
-    def _limit(self, ts: int, side: int) -> int | None:
+    def _limit(self, ts: int, side: int) -> float | None:
         """Key from which on rows of `ts` may touch nothing, None where they may touch all."""
         if self.newest_bbo is None or ts >= self.newest_bbo:
             return None
@@ -196,22 +205,24 @@ class Maker:
         count = int(wanted.bids if side > 0 else wanted.asks)
         prices = wanted.bid_px if side > 0 else wanted.ask_px
         sizes = wanted.bid_qty if side > 0 else wanted.ask_qty
-        merged: dict[int, int] = {}
-        for px, lots in zip(prices[:count], sizes[:count], strict=True):
-            rounded = self._on_step(side, px)
-            if rounded > 0 and math.floor(lots) > 0:
-                merged[rounded] = merged.get(rounded, 0) + math.floor(lots)
         room = int(self.settings["max_position"]) - side * self.position
-        levels = []
-        for px, lots in merged.items():
-            cut = min(lots, max(room, 0))
-            room -= cut
-            if cut > 0 and self.rules.notional(px, cut) >= self.rules.min_notional:
-                levels.append((px, cut))
-        return levels
+        merged: dict[int, int] = {}
+        for px, qty in zip(prices[:count], sizes[:count], strict=True):
+            lots = max(0, min(math.floor(_whole(qty)), room))
+            if lots < 1 or px < 1.0:
+                continue
+            room -= lots
+            rounded = self._on_step(side, px)
+            merged[rounded] = merged.get(rounded, 0) + lots
+        return [
+            (px, lots)
+            for px, lots in merged.items()
+            if self.rules.notional(px, lots) >= self.rules.min_notional
+        ]
 
     def _on_step(self, side: int, px: float) -> int:
         """Round a bid down, an ask up, to a valid step."""
+        px = _whole(px)
         if side > 0:
             whole = math.floor(px)
             return whole - whole % self.rules.step(whole)
@@ -268,13 +279,13 @@ class Maker:
                     self._modify(order, chosen[0][0], lots)
 
     def _take(self, wanted: Any) -> None:
-        lots = math.floor(abs(wanted.take_qty)) * (1 if wanted.take_qty > 0 else -1)
-        px = wanted.take_px
+        lots = math.floor(_whole(abs(wanted.take_qty))) * (1 if wanted.take_qty > 0 else -1)
         if wanted.go_flat:
             lots = -self.position
-            if px <= 0.0:
-                best = self.sides[-1 if lots > 0 else 1].best()
-                px = 0.0 if best is None else float(abs(best))
+        px = wanted.take_px
+        if px == 0.0:
+            best = self.sides[-1 if lots > 0 else 1].best()
+            px = 0.0 if best is None else float(abs(best))
         side = 1 if lots > 0 else -1
         price = self._on_step(side, px)
         lots = self._sendable(side, price, abs(lots))

@@ -78,6 +78,7 @@ class Venue:
         self.now = 0
         self.block: int | None = None
         self.stale = True
+        self.mid2 = 0
         self.joins = 0
         self.position = self.cash = self.fees = 0
         self.maker_volume = self.taker_volume = 0
@@ -109,12 +110,7 @@ class Venue:
             if kind == codes.TRADE:
                 self._trade(side, px, quantity)
             elif kind == codes.BBO:
-                before = self.sides[side].get(side * px)
-                for order in self._resting(side):
-                    if order.side * order.px > side * px:
-                        self._emptied(order)
-                self.sides[side].empty_better(side * px)
-                self._level(side, px, quantity, before)
+                self._bbo(side, px, quantity)
             elif kind == codes.DEPTH:
                 self._level(side, px, quantity, self.sides[side].get(side * px))
             elif kind == codes.GAP:
@@ -124,14 +120,11 @@ class Venue:
             index += 1
 
     def _read_mid(self) -> None:
-        """The mid before what comes; without two sides the last whole one stays, stale.
-
-        From here on all that is better than the best counts as shown empty; without a best, all
-        that is better than the worst price shown.
-        """
-        for side in self.sides.values():
-            side.settle()
-        self.stale = any(side.best() is None for side in self.sides.values())
+        """The mid before what comes; without two sides the last whole one stays, stale."""
+        bid, ask = self.sides[1].best(), self.sides[-1].best()
+        self.stale = bid is None or ask is None
+        if bid is not None and ask is not None:
+            self.mid2 = bid - ask
 
     @staticmethod
     def _continues(first: Row, row: Row) -> bool:
@@ -159,7 +152,28 @@ class Venue:
         order.place.join(lots)
         order.level_at_join, order.ahead_at_join = lots, float(lots)
 
+    def _bbo(self, side: int, px: int, lots: int) -> None:
+        book_side = self.sides[side]
+        if lots == 0:
+            self._nobody(side)
+            return
+        before = book_side.get(side * px)
+        for order in self._resting(side):
+            if order.side * order.px > side * px:
+                self._emptied(order)
+        book_side.empty_better(side * px)
+        self._level(side, px, lots, before)
+
+    def _nobody(self, side: int) -> None:
+        """A bbo or image shows that the whole side is empty."""
+        for order in self._resting(side):
+            self._emptied(order)
+        self.sides[side].nobody()
+
     def _image(self, side: int, levels: list[tuple[int, int]]) -> None:
+        if not any(lots for _, lots in levels):
+            self._nobody(side)
+            return
         book_side = self.sides[side]
         before = {px: book_side.get(side * px) for px, _ in levels}
         shown = {px for px, _ in levels}
@@ -236,7 +250,8 @@ class Venue:
         self.fills.append({
             "ts": self.now, "known_ts": known, "id": order.id, "side": order.side, "px": px,
             "quantity": quantity, "leaves": order.leaves, "fee": fee, "flags": flags,
-            "position": self.position, "ahead_at_join": order.ahead_at_join,
+            "mid2": self.mid2, "position": self.position, "placed_ts": order.placed,
+            "ahead_at_join": order.ahead_at_join, "level_at_join": order.level_at_join,
         })
         if order.leaves == 0:
             self.filled.add(order.id)
@@ -324,10 +339,7 @@ class Venue:
         if order.leaves == 0:
             return
         own = self.sides[order.side]
-        key, best = order.side * order.px, own.best()
-        shown = own.get(key)
-        if shown is None and best is not None and key > best:
-            shown = 0
+        shown = own.get(order.side * order.px)
         order.seen = order.seen_at_join = shown is not None
         order.level_at_join = -1 if shown is None else shown
         order.ahead_at_join = float(shown or 0)

@@ -15,7 +15,6 @@ from tests.swarm.world import Row, Said, World
 STRATEGIES = Path(__file__).parent / "strategies"
 QUEUES = ("pessimistic", "proportional", "optimistic", "power", "log")
 MS = 1_000_000
-import os; JITTER = int(os.environ.get("J", 1))
 T0 = 1_700_000_000_000_000_000
 
 
@@ -41,15 +40,16 @@ def draw(seed: int, messages: int = 700) -> Case:
     """Return the scenario of a seed."""
     rng = random.Random(f"swarm {seed}")
     rules, price = _market(rng)
-    rows = _Tape(rng, price, messages).rows
+    grid_ns = rng.choice((1, 1, MS))  # on a coarse grid of times everything happens at once
+    rows = _Tape(rng, price, messages, grid_ns).rows
     queue = QUEUES[seed % 5]
     maker = _maker(rng, seed)
     strategy, params = _strategy(rng, seed)
     last = max(row[1] for row in rows)
     return Case(
         seed, rows, rules, queue, rng.choice((3.0, 3.0, 2.0, 1.0, 0.5, 2.5)),
-        _latency(rng, stream_key(seed, "latency.entry")), _latency(rng, stream_key(seed, "latency.response")),
-        maker, STRATEGIES / strategy, params,
+        _latency(rng, stream_key(seed, "latency.entry"), grid_ns),
+        _latency(rng, stream_key(seed, "latency.response"), grid_ns), maker, STRATEGIES / strategy, params,
         to=last - rng.randint(0, 2000) * MS if rng.random() < 0.3 else None,
         rows_per_chunk=rng.choice((None, 1, 7, 100, 1000)),
     )
@@ -86,7 +86,9 @@ def _market(rng: random.Random) -> tuple[dict[str, Any], Callable[[int], int]]:
     return rules, prices
 
 
-def _latency(rng: random.Random, key: int) -> dict[str, Any]:
+def _latency(rng: random.Random, key: int, grid_ns: int) -> dict[str, Any]:
+    if grid_ns > 1 and rng.random() < 0.7:
+        return {"form": "constant", "low_ns": rng.choice((1, 2, 10)) * grid_ns, "key": key}
     form = rng.choice(("constant", "uniform", "exponential", "lognormal"))
     low = rng.choice((1, 1, 1000, 2 * MS, 10 * MS))
     scale = float(rng.choice((1, 3 * MS, 20 * MS, 90 * MS)))
@@ -137,28 +139,32 @@ def _strategy(rng: random.Random, seed: int) -> tuple[str, dict[str, Any]]:
 class _Tape:
     """Messages of an imaginary market, with two clocks."""
 
-    def __init__(self, rng: random.Random, price: Callable[[int], int], messages: int) -> None:
+    def __init__(
+        self, rng: random.Random, price: Callable[[int], int], messages: int, grid_ns: int
+    ) -> None:
         self.rng = rng
         self.world = World(rng, price, rng.choice((3, 8, 20)), rng.choice((8, 14)))
         self.window = rng.choice((2, 4, 6))
         self.now, self.seq = T0, 1
         self.feed_ns = rng.choice((1, 3 * MS, 60 * MS))
-        self.jitter_ns = rng.choice((0, 2 * MS, 40 * MS)) * JITTER
+        self.jitter_ns = rng.choice((0, 2 * MS, 40 * MS))
         self.pace_ns = rng.choice((3 * MS, 12 * MS, 30 * MS))
         self.images = rng.choice((0.05, 0.3, 0.8))  # share of tellings that are images
         self.bbos = rng.choice((0.0, 0.3, 0.6))
+        self.grid_ns = grid_ns
         self.rows: list[Row] = []
         self._say([self.world.image_rows(self.window, (1, -1))])
         for _ in range(messages):
             self._step()
 
-    def _say(self, parts: list[list[Said]], now: int | None = None) -> None:
+    def _say(self, parts: list[list[Said]]) -> None:
         """Write one message; each part holds rows of one kind."""
         said = [row for part in parts for row in part]
         if not said:
             return
-        now = self.now if now is None else now
+        now = -(-self.now // self.grid_ns) * self.grid_ns
         lag = self.feed_ns + int(self.rng.expovariate(1) * self.jitter_ns)
+        lag = -(-lag // self.grid_ns) * self.grid_ns
         for place, (tag, px, lots) in enumerate(said):
             if place == len(said) - 1:
                 tag |= codes.END_BIT
@@ -249,7 +255,13 @@ class _Tape:
         rng, world = self.rng, self.world
         side = rng.choice((1, -1))
         world.vanish(side)
-        self._say([world.depth_rows(10_000)])
+        told = rng.random()
+        if told < 0.6:
+            self._say([world.depth_rows(10_000)])
+        elif told < 0.8:
+            self._say([world.bbo_rows((1, -1))])
+        else:
+            self._say([world.image_rows(self.window, (1, -1))])
         for _ in range(rng.randint(0, 3)):
             self.now += rng.randint(1, 30) * MS
             world.change()

@@ -123,9 +123,11 @@ class World:
         told: list[Said] = []
         for side in sides:
             best = self.best(side)
-            if best is not None:
-                lots = self.levels[side][best]
-                told.append((self._tag(codes.BBO, side), self.price(best), lots))
+            tag = self._tag(codes.BBO, side)
+            if best is None:
+                told.append((tag, self.price(self.centre), 0))
+            else:
+                told.append((tag, self.price(best), self.levels[side][best]))
         return told
 
     def image_rows(self, count: int, sides: tuple[int, ...]) -> list[Said]:
@@ -135,7 +137,10 @@ class World:
             for place, k in enumerate(shown):
                 tag = self._tag(codes.SNAPSHOT, side) | (0 if place else codes.FIRST_BIT)
                 told.append((tag, self.price(k), self.levels[side][k]))
-            if shown:
+            if not shown:
+                tag = self._tag(codes.SNAPSHOT, side) | codes.FIRST_BIT
+                told.append((tag, self.price(self.centre), 0))
+            else:
                 worst = shown[-1]
                 self.dirty = {
                     d for d in self.dirty if d[0] != side or side * (worst - d[1]) > 0

@@ -83,16 +83,31 @@ def test_blocks_and_channels(calm):
     for channel in (BBO, TRADE, SNAPSHOT, CONTEXT):
         seen = tape["local_ts"][end & (kind == channel)]
         assert np.all(np.diff(seen) >= 0)  # nothing overtakes on one channel
-    bbo = dict(zip(tape["exch_ts"][end & (kind == BBO)], tape["local_ts"][end & (kind == BBO)],
-                   strict=True))
-    trades = [(e, s) for e, s in zip(tape["exch_ts"][end & (kind == TRADE)],
-                                     tape["local_ts"][end & (kind == TRADE)], strict=True)
-              if e in bbo]
+    bbo = dict(
+        zip(
+            tape["exch_ts"][end & (kind == BBO)], tape["local_ts"][end & (kind == BBO)], strict=True
+        )
+    )
+    trades = [
+        (e, s)
+        for e, s in zip(
+            tape["exch_ts"][end & (kind == TRADE)],
+            tape["local_ts"][end & (kind == TRADE)],
+            strict=True,
+        )
+        if e in bbo
+    ]
     after = np.mean([seen >= bbo[exch] for exch, seen in trades])
     assert 0.82 <= after <= 1.0
-    images = [(s - bbo[e]) / 1e6 for e, s in zip(tape["exch_ts"][end & (kind == SNAPSHOT)],
-                                                tape["local_ts"][end & (kind == SNAPSHOT)],
-                                                strict=True) if e in bbo]
+    images = [
+        (s - bbo[e]) / 1e6
+        for e, s in zip(
+            tape["exch_ts"][end & (kind == SNAPSHOT)],
+            tape["local_ts"][end & (kind == SNAPSHOT)],
+            strict=True,
+        )
+        if e in bbo
+    ]
     assert 25.0 <= np.median(images) <= 65.0
 
 
@@ -120,14 +135,22 @@ def test_trades_meet_the_book_of_the_block_before(calm):
 
 def test_reference_volatility_is_its_law(folder):
     """Without followers the reference moves by news alone, whose variance is known."""
-    _, truth = made(folder / "law", "queue_reactive", "hl_btc", hours=2.0, follow=0.0,
-                    aggressors=1e-9)
+    _, truth = made(
+        folder / "law", "queue_reactive", "hl_btc", hours=2.0, follow=0.0, aggressors=1e-9
+    )
     assert truth["sigma"] == pytest.approx(truth["sigma_news"], rel=0.15)
 
 
 def test_trend_drifts(folder):
-    path, _ = made(folder / "trend", "queue_reactive", "hl_btc", hours=1.0,
-                   drift_bps_per_hour=300.0, news=2.0, news_steps=2.0)
+    path, _ = made(
+        folder / "trend",
+        "queue_reactive",
+        "hl_btc",
+        hours=1.0,
+        drift_bps_per_hour=300.0,
+        news=2.0,
+        news_steps=2.0,
+    )
     tape = columns(path)
     bid = tape["px"][(tape["tag"] & KIND_MASK == BBO) & (tape["tag"] & BUY > 0)]
     risen = 1e4 * (bid[-1] / bid[0] - 1.0)
@@ -146,8 +169,9 @@ def test_a_cascade_feeds_on_itself(cascade, folder):
     assert 0 <= told["start_ts"] - start < 5_000_000_000
     assert told["fall_bps"] > 2 * 9.1  # more than twice the trigger's own fall of 100 steps
     assert truth["sigma_cascade"] > 2 * truth["sigma"]
-    _, alone = made(folder / "alone", "cascade", "hl_btc", hours=0.5, triggers_s=[600.0],
-                    feedback=0.0)
+    _, alone = made(
+        folder / "alone", "cascade", "hl_btc", hours=0.5, triggers_s=[600.0], feedback=0.0
+    )
     assert alone["liquidations"] < 0.7 * truth["liquidations"]
 
 

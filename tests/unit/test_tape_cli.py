@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simmm.cli.main import main
-from tests.unit.tape_fixture import BUY, DEPTH, END, START, drawn_rows, write_rows
+from tests.unit.tape_fixture import BUY, DEPTH, END, START, write_rows
 from tests.unit.test_tape_sources import MAP, TABLE, save
 
 
@@ -33,11 +33,11 @@ def test_info_as_json(tape: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_validate(tape: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tape", "validate", str(tape)]) == 0
     assert capsys.readouterr().out == f"{tape}: valid\n"
-    bad = write_rows(tmp_path / "bad.parquet", drawn_rows(1, 50))
+    crossed = [(START, START, 0, DEPTH | side | END, 100, 1) for side in (0, BUY)]
+    bad = write_rows(tmp_path / "bad.parquet", crossed)
     assert main(["tape", "validate", str(tape), str(bad)]) == 2
     out = capsys.readouterr().out
-    assert f"{bad}: error: row " in out
-    assert "crossed book" in out
+    assert f"{bad}: error: row 1, px: crossed book" in out
     assert main(["tape", "validate", str(bad), "--json"]) == 2
     (report,) = json.loads(capsys.readouterr().out)
     assert report["findings"][0]["severity"] == "error"

@@ -245,13 +245,14 @@ def test_unwritable_folder(tmp_path: Path) -> None:
 
 
 def test_interrupted_writing_leaves_nothing(tmp_path: Path) -> None:
-    one = np.array([START]), np.array([START]), np.array([0])
-    with (
-        pytest.raises(KeyboardInterrupt),
-        TapeWriter(tmp_path / "tape.parquet", RULES, row_group=1) as tape,
-    ):
-        tape.append(*one, np.array([TRADE], np.uint8), np.array([1]), np.array([1]))
-        raise KeyboardInterrupt
+    def write_and_stop() -> None:
+        one = np.array([START]), np.array([START]), np.array([0])
+        with TapeWriter(tmp_path / "tape.parquet", RULES, row_group=1) as tape:
+            tape.append(*one, np.array([TRADE], np.uint8), np.array([1]), np.array([1]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_and_stop()
     with pytest.raises(TapeError, match="no rows"), TapeWriter(tmp_path / "t.parquet", RULES):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -318,7 +319,9 @@ def test_metadata_is_checked(good: Path, tmp_path: Path) -> None:
     assert "not valid" in opened(rewritten(good, path, {"rows": "many"}))
     assert "holds" in opened(rewritten(good, path, {"rows": 7}))
     market = {"symbol": "X", "price_quantum": "0"}
-    assert "price_quantum: 0 must be above zero" in opened(rewritten(good, path, {"market": market}))
+    assert "price_quantum: 0 must be above zero" in opened(
+        rewritten(good, path, {"market": market})
+    )
 
 
 def test_columns_are_checked(good: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from simmm.records import NEVER
 from simmm.tape import TapeSpec, TapeWriter, open_tapes
 from simmm.tape import reader as reader_module
 from tests.unit.tape_fixture import (
+    DEPTH,
     END,
     MS,
     RANK,
@@ -45,7 +46,7 @@ def test_drawn_tapes_are_hard_enough() -> None:
 
 
 @pytest.mark.parametrize("rows_per_chunk", [1, 7, 1000, None])
-@pytest.mark.parametrize("row_group", [1, 50, 1 << 18])
+@pytest.mark.parametrize("row_group", [5, 50, 1 << 18])
 def test_chunk_and_group_borders_cannot_be_seen(
     tmp_path: Path, rows_per_chunk: int | None, row_group: int
 ) -> None:
@@ -87,6 +88,26 @@ def test_three_markets_merge_in_causal_order(
         for number, rows in enumerate(tapes)
     ]
     assert stream(*paths, rows_per_chunk=rows_per_chunk) == slow_stream(*tapes)
+
+
+@pytest.mark.parametrize("row_group", [3, 1 << 18])
+def test_markets_that_share_timestamps(tmp_path: Path, row_group: int) -> None:
+    # Whole row groups lie at one time, so a market's group may end amid what others also have.
+    tapes = []
+    for market in range(3):
+        rng = np.random.default_rng(market)
+        rows = []
+        for number in range(60):
+            exch = START + number // 20
+            kind = int(rng.choice([DEPTH, TRADE]))
+            rows.append((exch, exch + 1 + number, number, kind | END, 100, 1 + market))
+        tapes.append(sorted(rows, key=lambda row: (row[0], RANK[row[3] & 7], row[2])))
+    paths = [
+        write_rows(tmp_path / f"{number}.parquet", rows, row_group=row_group)
+        for number, rows in enumerate(tapes)
+    ]
+    assert stream(*paths) == slow_stream(*tapes)
+    assert stream(*paths, rows_per_chunk=1) == slow_stream(*tapes)
 
 
 def test_markets_roles_and_ends(tmp_path: Path) -> None:
@@ -161,9 +182,7 @@ def test_great_disorder_is_sorted_too(tmp_path: Path) -> None:
     count = 3_000
     exch = START + np.arange(count)
     local = START + 10 * count - 2 * np.arange(count)  # everything arrives in reverse
-    rows = [
-        (int(exch[i]), int(local[i]), count - 1 - i, TRADE | END, 100, 1) for i in range(count)
-    ]
+    rows = [(int(exch[i]), int(local[i]), count - 1 - i, TRADE | END, 100, 1) for i in range(count)]
     path = write_rows(tmp_path / "tape.parquet", rows, row_group=700)
     assert stream(path, rows_per_chunk=100) == slow_stream(rows)
 
@@ -247,8 +266,8 @@ def test_wrong_calls_are_told(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "tape.parquet", drawn_rows(1, 20))
     with pytest.raises(TapeError, match="no tape given"):
         open_tapes([])
-    with pytest.raises(TapeError, match="holds no .parquet file"):
-        (tmp_path / "empty").mkdir()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TapeError, match=r"holds no \.parquet file"):
         open_tapes([TapeSpec(tmp_path / "empty")])
     with pytest.raises(TapeError, match="no file matches"):
         open_tapes([TapeSpec(str(tmp_path / "x*.parquet"))])

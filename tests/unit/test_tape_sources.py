@@ -14,6 +14,7 @@ from simmm.tape.sources import detect
 from tests.unit.tape_fixture import MS, START, neutral_frame
 
 S = 1000 * MS
+DOCS = Path(__file__).parents[2] / "docs" / "tape-format.md"
 
 
 def neutral_rows() -> list[tuple[Any, ...]]:
@@ -104,7 +105,9 @@ def test_repairs_are_counted(tmp_path: Path) -> None:
     }
     assert done.info.source["counts"]["empty_sides_added"] == 1
     back = scan(done.target).collect()
-    assert back.filter(pl.col("trade_id").is_duplicated() & pl.col("trade_id").is_not_null()).is_empty()
+    assert back.filter(
+        pl.col("trade_id").is_duplicated() & pl.col("trade_id").is_not_null()
+    ).is_empty()
     tail = back.tail(4)
     assert (tail["side"].to_list(), tail["px"].to_list()[3]) == ([1, 1, 1, -1], 0)
     assert tail["first"].to_list() == [True, False, False, True]
@@ -170,9 +173,7 @@ def test_detect(tmp_path: Path) -> None:
         convert(tmp_path / "none.parquet", tmp_path / "b.parquet")
 
 
-def test_neutral_file_is_converted_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_neutral_file_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMMM_CACHE", str(tmp_path / "cache"))
     source = neutral_file(tmp_path / "neutral.parquet", neutral_rows())
     with pytest.raises(TapeError, match="run `simmm tape convert SOURCE TARGET` first"):
@@ -314,6 +315,38 @@ def test_bad_maps(tmp_path: Path, old: str, new: str, message: str) -> None:
         mapped(tmp_path, TABLE, MAP.replace(old, new))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "tape.parquet").exists()
+
+
+def test_map_in_the_documentation(tmp_path: Path) -> None:
+    blocks = DOCS.read_text().split("```yaml\n")[1:]
+    (tmp_path / "map.yaml").write_text(blocks[0].split("```")[0])
+    table = pl.DataFrame(
+        {
+            "T": [START // MS, START // MS + 1],
+            "received": [START + 2 * MS, START + 3 * MS],
+            "u": [5, 6],
+            "event": ["aggTrade", "depthUpdate"],
+            "is_buyer_maker": [True, False],
+            "price": [100.1, 100.0],
+            "quantity": [0.5, 0.25],
+            "id": [1, None],
+        }
+    )
+    source = save(table, tmp_path / "a.csv")
+    done = convert(source, tmp_path / "tape.parquet", map_file=tmp_path / "map.yaml")
+    back = scan(done.target).collect()
+    assert back["kind"].to_list() == ["trade", "depth"]
+    assert back["side"].to_list() == [-1, 1]
+
+
+def test_example_in_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed: list[Any] = []
+    code = DOCS.read_text().split("```python\n")[1].split("```")[0]
+    exec(compile(code, str(DOCS), "exec"), {"print": printed.append})
+    frame, findings = printed
+    assert frame["kind"].to_list() == ["trade", "bbo", "bbo"]
+    assert findings == []
 
 
 def test_bad_tables(tmp_path: Path) -> None:

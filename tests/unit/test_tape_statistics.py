@@ -137,7 +137,9 @@ def plain_touch(rows: list[Row]) -> list[tuple[int, ...]]:
                 del book[px]
         if number + 1 == len(rows) or rows[number + 1][0] != ts:
             best_bid, best_ask = max(books[1], default=0), min(books[0], default=0)
-            out.append((ts, best_bid, best_ask, books[1].get(best_bid, 0), books[0].get(best_ask, 0)))
+            out.append(
+                (ts, best_bid, best_ask, books[1].get(best_bid, 0), books[0].get(best_ask, 0))
+            )
     return out
 
 

@@ -147,7 +147,9 @@ def test_crossed_between_messages(
     rows = good_rows()
     at = 19 if not last else len(rows)
     exch, local, seq = rows[at - 1][:3]
-    rows.insert(at, [exch, local + 2 * MS, seq + 2 if last else seq, DEPTH | BUY | END, 1002, 3, -1])
+    rows.insert(
+        at, [exch, local + 2 * MS, seq + 2 if last else seq, DEPTH | BUY | END, 1002, 3, -1]
+    )
     if not last:
         rows[at][1] = local
         rows[at - 1][3] &= ~END

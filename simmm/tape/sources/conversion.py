@@ -17,9 +17,6 @@ from simmm.tape.schema import (
     open_parquet,
     read_info,
 )
-from simmm.tape.sources.columns import convert_columns
-from simmm.tape.sources.neutral import convert_neutral
-from simmm.tape.validation import require_valid
 
 _CONVERTER = 1  # raise it when a conversion gives other rows
 _COLUMN_FILES = (".csv", ".tsv", ".npy", ".npz", ".parquet")
@@ -85,6 +82,11 @@ def convert(
     RunError
         Where the target can't be written.
     """
+    # Late: a run on a tape that is one already needs no data frames.
+    from simmm.tape.sources.columns import convert_columns
+    from simmm.tape.sources.neutral import convert_neutral
+    from simmm.tape.validation import require_valid
+
     here, there = Path(source), Path(target)
     if not here.exists():
         raise TapeError(f"{here}: no such file")

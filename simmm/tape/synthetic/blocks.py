@@ -155,7 +155,7 @@ def match(w, rows) -> None:  # type: ignore[no-untyped-def]
             sold = w.order_size[place] - left
             w.fuel -= sold
             w.open_interest -= sold
-            w.liquidations += 1
+            w.liquidations += 1 if sold > 0 else 0
         if w.prints > before:
             rows[w.rows - 1].tag |= AGGRESSOR_END
             swept = best(w, side) - start
@@ -187,8 +187,16 @@ def _show_image(w, rows) -> None:  # type: ignore[no-untyped-def]
         shown = 0
         for level in range(w.levels):
             if w.q[side, level] > 0 and shown < IMAGE_LEVELS:
-                put(w, rows, w.now, w.local_ts[_IMAGE], tag, price(w, side, level),
-                    w.q[side, level], -1)
+                put(
+                    w,
+                    rows,
+                    w.now,
+                    w.local_ts[_IMAGE],
+                    tag,
+                    price(w, side, level),
+                    w.q[side, level],
+                    -1,
+                )
                 tag &= ~FIRST
                 shown += 1
     end_message(w, rows)

@@ -67,17 +67,27 @@ class Cascade(QueueReactive, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("trigger_heat", "decay", "quench", "heat_scale", "forced_median_lots",
-                     "stress_news", "stress_depth", "stress_cancel"):
+        for name in (
+            "trigger_heat",
+            "decay",
+            "quench",
+            "heat_scale",
+            "forced_median_lots",
+            "stress_news",
+            "stress_depth",
+            "stress_cancel",
+        ):
             if not 0.0 < getattr(self, name) < 1e12:
                 raise ScenarioError(f"{name}: {getattr(self, name)} must be above zero and finite")
         for name in ("fuel_share", "forced_follow"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ScenarioError(f"{name}: {getattr(self, name)} must lie in 0..1")
-        for name, value, most in (("feedback", self.feedback, 1e3),
-                                  ("forced_sigma", self.forced_sigma, 4.0),
-                                  ("trigger_steps", self.trigger_steps, 190),
-                                  ("cascades", self.cascades, MOST_CASCADES)):
+        for name, value, most in (
+            ("feedback", self.feedback, 1e3),
+            ("forced_sigma", self.forced_sigma, 4.0),
+            ("trigger_steps", self.trigger_steps, 190),
+            ("cascades", self.cascades, MOST_CASCADES),
+        ):
             if not 0 <= value <= most:
                 raise ScenarioError(f"{name}: {value} must lie in 0..{most:g}")
         if len(self.triggers_s) > MOST_CASCADES or any(t < 0 for t in self.triggers_s):
@@ -187,9 +197,20 @@ def generate(
     p = parameters
     state = initial(p, seed)
     w = state.view(np.recarray)[0]
-    for name in ("fuel_share", "trigger_heat", "trigger_steps", "feedback", "decay", "heat_scale",
-                 "forced_sigma", "forced_follow", "stress_news", "stress_depth", "stress_cancel",
-                 "quench"):
+    for name in (
+        "fuel_share",
+        "trigger_heat",
+        "trigger_steps",
+        "feedback",
+        "decay",
+        "heat_scale",
+        "forced_sigma",
+        "forced_follow",
+        "stress_news",
+        "stress_depth",
+        "stress_cancel",
+        "quench",
+    ):
         setattr(w, name, getattr(p, name))
     w.forced_median = p.forced_median_lots
     triggers_s = _triggers(p, seed, flow_of_other)
@@ -207,6 +228,7 @@ def generate(
 def _truth(p: Cascade, w: Any, intervals: np.ndarray, path: np.ndarray) -> dict[str, Any]:
     happened = intervals[: int(w.cascades)]
     inside = float(w.seconds[1])
+    minutes = path[: round(p.hours * 60.0)]
     return {
         "cascades": [
             {
@@ -218,7 +240,7 @@ def _truth(p: Cascade, w: Any, intervals: np.ndarray, path: np.ndarray) -> dict[
         ],
         "sigma_cascade": sqrt(float(w.variance[1]) / inside) if inside > 0.0 else 0.0,
         "sigma_path_s": 60.0,
-        "sigma_path": [float(f"{sqrt(float(v) / 60.0):.6g}") for v in path[: round(p.hours * 60.0)]],
+        "sigma_path": [float(f"{sqrt(float(v) / 60.0):.6g}") for v in minutes],
         "liquidations": int(w.liquidations),
         "open_interest_end": int(w.open_interest),
     }

@@ -91,8 +91,9 @@ def compare_presets(
 
     The cascade world is compared without a cascade: the recordings hold none.
     """
-    cases = [(generator, preset) for generator in ("queue_reactive", "cascade")
-             for preset in RECORDED]
+    cases = [
+        (generator, preset) for generator in ("queue_reactive", "cascade") for preset in RECORDED
+    ]
     results = []
     with tempfile.TemporaryDirectory(prefix="simmm-") as folder:
         for done, (generator, preset) in enumerate(cases):

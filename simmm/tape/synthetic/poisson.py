@@ -150,8 +150,16 @@ def _image(state, rows) -> None:  # type: ignore[no-untyped-def]
         tag = (SNAPSHOT | BUY) if side == 0 else SNAPSHOT
         px = state.mid + direction * state.half_spread
         for level in range(state.levels):
-            put(state, rows, state.now, state.now + state.feed_ns,
-                tag | FIRST if level == 0 else tag, px * state.tick, state.level_lots, -1)
+            put(
+                state,
+                rows,
+                state.now,
+                state.now + state.feed_ns,
+                tag | FIRST if level == 0 else tag,
+                px * state.tick,
+                state.level_lots,
+                -1,
+            )
             px = _behind(state, px, direction)
     end_message(state, rows)
     state.next_image = state.now + state.image_ns
@@ -180,8 +188,16 @@ def _aggressor(state, rows, side: int) -> None:  # type: ignore[no-untyped-def]
         state.trades += 1
         taken += 1
         px = _behind(state, px, direction)
-    put(state, rows, state.now, local_ts, tag | AGGRESSOR_END, last * state.tick,
-        state.reach_lots, state.trades)
+    put(
+        state,
+        rows,
+        state.now,
+        local_ts,
+        tag | AGGRESSOR_END,
+        last * state.tick,
+        state.reach_lots,
+        state.trades,
+    )
     state.trades += 1
     end_message(state, rows)
     if taken < state.levels and px == last:
@@ -199,8 +215,7 @@ def _advance(state, rows) -> int:  # type: ignore[no-untyped-def]
     s = state[0]
     s.rows = 0
     while s.rows + 2 * s.levels + 2 <= len(rows):
-        due = min(min(s.next_move, s.next_image),
-                  min(s.next_aggressor[0], s.next_aggressor[1]))
+        due = min(min(s.next_move, s.next_image), min(s.next_aggressor[0], s.next_aggressor[1]))
         if due >= s.end_ts:
             return 1
         s.now = max(due, s.now + 1)  # one instant, one event

@@ -74,9 +74,19 @@ class QueueReactive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 def _check(p: QueueReactive) -> None:
-    above = ("hours", "news_steps", "aggressors", "size_median_lots", "size_cap_lots",
-             "stale_lots", "block_median_ms", "image_ms", "context_s", "feed_base_s",
-             "feed_memory_s")
+    above = (
+        "hours",
+        "news_steps",
+        "aggressors",
+        "size_median_lots",
+        "size_cap_lots",
+        "stale_lots",
+        "block_median_ms",
+        "image_ms",
+        "context_s",
+        "feed_base_s",
+        "feed_memory_s",
+    )
     for name in above:
         if not 0.0 < getattr(p, name) < 1e15:
             raise ScenarioError(f"{name}: {getattr(p, name)} must be above zero and finite")

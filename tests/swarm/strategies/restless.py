@@ -57,7 +57,8 @@ def quote(wanted, market, memory, params):
             wanted.bid_px[i] += 0.25 * step - 1.0 * draw(memory, 2)
             wanted.bid_qty[i] -= 0.5 * draw(memory, 4)
         for i in range(memory.asks):
-            wanted.ask_px[i] = wanted.ask_px[0] + 0.75 * step * (i // 2)
+            wanted.ask_px[i] = wanted.ask_px[0] + 0.75 * step * (i % 2) + 1e-7
+            wanted.ask_qty[i] -= 1e-7 * draw(memory, 2)
     if draw(memory, 100) < params.take_percent:
         lots = 1 + draw(memory, 2 * params.lots)
         if draw(memory, 2) == 0:
@@ -66,6 +67,8 @@ def quote(wanted, market, memory, params):
         else:
             wanted.take_qty = -1.0 * lots
             wanted.take_px = market.bid_px - (draw(memory, 4) - 1) * step
+        if draw(memory, 4) == 0:
+            wanted.take_px = 0.0
     if draw(memory, 100) < params.cancel_percent:
         wanted.cancel_all = 1
     if draw(memory, 100) < params.flatten_percent:
