@@ -30,7 +30,6 @@ from typing import Any
 import numpy as np
 from simmm_tape import NAME, market_rules
 
-from simmm.feed import WholeFeed
 from simmm.records import FILLED
 from simmm.simulation import LatencySettings, Settings, Simulation
 from simmm.strategy.load import load_strategy
@@ -89,17 +88,14 @@ def simulate(case: str, chunk: Chunk) -> tuple[Simulation, dict[str, list[np.nda
     strategy = load_strategy(Path(__file__).with_name("strategies") / STRATEGIES[case])
     settings = make_settings(int(chunk.arrival_ts[0]), int(chunk.arrival_ts[-1]))
     simulation = Simulation([market_rules()], strategy, strategy.params.filled({}), settings)
-    feed = WholeFeed(chunk)
     tables: dict[str, list[np.ndarray]] = {}
 
     def sink(table: str, rows: np.ndarray) -> None:
         tables.setdefault(table, []).append(rows.copy())
 
     start = time.perf_counter()
-    ended = simulation.step(feed, sink)
+    simulation.run(iter([chunk]), sink)
     wall_s = time.perf_counter() - start
-    if not ended:
-        raise RuntimeError("the run did not reach the end of its tape")
     return simulation, tables, wall_s
 
 

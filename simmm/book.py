@@ -3,18 +3,21 @@
 Rule 1: a book knows what was shown, what is empty, and what is *unknown*; a level that left the
 visible window is unknown, never empty. Rule 2: it knows neither time nor own orders.
 
-A cell holds the lots others show at (price, side), or -1 for unknown. Cells outside
-[`bid_edge`, `top_bid`] and [`top_ask`, `ask_edge`] hold leftovers, whatever they say: beyond the
-edge is unknown, and better than the top is empty. The top is the best price shown since an image
-or a bbo last said where the side begins. `high_bid` and `low_ask` are lazy bounds of the best
-prices: rows only widen them, `best_bid` and `best_ask` tighten them when somebody asks, and that
-nobody can see.
+Both sides are one code: a price is turned into a *key* that grows as the price gets better, the
+price itself for bids (side 1) and its negative for asks (side 0). A cell holds the lots others
+show at (price, side), or -1 for unknown. Per side:
+
+- `edge`: keys below are unknown, whatever the cell says.
+- `top`: the best key shown since an image or a bbo last said where the side begins; keys above are
+  empty, whatever the cell says.
+- `bound`: no level is above. It is lazy: rows only raise it, `best` lowers it when somebody asks,
+  and that nobody can see.
 """
 
 from typing import Any
 
 from simmm.jit import kernel
-from simmm.records import FIRST, NO_ASK, NO_BID
+from simmm.records import FIRST, NO_ASK, NO_BID, NO_KEY
 
 UNKNOWN = -1
 
@@ -25,9 +28,9 @@ def clear(book: Any) -> None:
     book.low = NO_ASK
     forget(book)
     book.bbo_ts = 0
-    book.bbo_bid = NO_BID
-    book.bbo_ask = NO_ASK
-    book.image_px = 0
+    book.bbo_key[0] = NO_KEY
+    book.bbo_key[1] = NO_KEY
+    book.image_key = 0
     book.image_edge = 0
     book.dropped = 0
 
@@ -35,12 +38,22 @@ def clear(book: Any) -> None:
 @kernel
 def forget(book: Any) -> None:
     """After a gap: every level is unknown until it is shown again."""
-    book.high_bid = NO_BID
-    book.low_ask = NO_ASK
-    book.top_bid = NO_BID
-    book.top_ask = NO_ASK
-    book.bid_edge = NO_ASK
-    book.ask_edge = NO_BID
+    for side in range(2):
+        book.bound[side] = NO_KEY
+        book.top[side] = NO_KEY
+        book.edge[side] = -NO_KEY
+
+
+@kernel
+def key_of(side: int, px: int) -> int:
+    """Return the key of a price on a side (1 bid, 0 ask); applied twice, the price again."""
+    return px if side else -px
+
+
+@kernel
+def cell_of(book: Any, side: int, px: int) -> int:
+    """Return the place of (price, side) among the cells."""
+    return ((px & (book.cells.size // 2 - 1)) << 1) | side
 
 
 @kernel
@@ -50,174 +63,135 @@ def in_window(book: Any, px: int) -> bool:
 
 
 @kernel
-def shown(book: Any, is_bid: int, px: int) -> int:
+def shown(book: Any, side: int, px: int) -> int:
     """Return the lots others show at `px`, 0 if known to be empty, -1 if unknown."""
-    if not in_window(book, px):
+    return shown_within(book, side, px, book.edge[side])
+
+
+@kernel
+def shown_within(book: Any, side: int, px: int, edge: int) -> int:
+    """Return what `shown` would, were `edge` the side's edge."""
+    key = key_of(side, px)
+    if not in_window(book, px) or key < edge:
         return UNKNOWN
-    if is_bid:
-        if px < book.bid_edge:
-            return UNKNOWN
-        if px > book.top_bid and book.top_bid != NO_BID:
-            return 0
-    else:
-        if px > book.ask_edge:
-            return UNKNOWN
-        if px < book.top_ask and book.top_ask != NO_ASK:
-            return 0
-    return book.cells[((px & (book.cells.size // 2 - 1)) << 1) | is_bid]
+    if key > book.top[side]:
+        return 0
+    return book.cells[cell_of(book, side, px)]
+
+
+@kernel
+def best(book: Any, side: int) -> int:
+    """Tighten and return the best price of a side in quanta, `NO_BID` or `NO_ASK` if unknown."""
+    key = book.bound[side]
+    if key != NO_KEY:
+        floor = max(book.edge[side], _worst_key(book, side))
+        while key >= floor:
+            if book.cells[cell_of(book, side, key_of(side, key))] > 0:
+                book.bound[side] = key
+                return key_of(side, key)
+            key -= 1
+        book.bound[side] = NO_KEY
+    return NO_BID if side else NO_ASK
 
 
 @kernel
 def best_bid(book: Any) -> int:
-    """Tighten and return the best bid in quanta, `NO_BID` if none is known."""
-    mask = book.cells.size // 2 - 1
-    floor = max(book.bid_edge, book.low)
-    px = book.high_bid
-    while px >= floor:
-        if book.cells[((px & mask) << 1) | 1] > 0:
-            book.high_bid = px
-            return px
-        px -= 1
-    if book.high_bid >= floor:
-        book.high_bid = floor - 1
-    return NO_BID
+    """Return the best bid in quanta, `NO_BID` if none is known."""
+    return best(book, 1)
 
 
 @kernel
 def best_ask(book: Any) -> int:
-    """Tighten and return the best ask in quanta, `NO_ASK` if none is known."""
-    mask = book.cells.size // 2 - 1
-    ceiling = min(book.ask_edge, book.low + book.cells.size // 2 - 1)
-    px = book.low_ask
-    while px <= ceiling:
-        if book.cells[(px & mask) << 1] > 0:
-            book.low_ask = px
-            return px
-        px += 1
-    if book.low_ask <= ceiling:
-        book.low_ask = ceiling + 1
-    return NO_ASK
+    """Return the best ask in quanta, `NO_ASK` if none is known."""
+    return best(book, 0)
 
 
 @kernel
-def set_depth(book: Any, is_bid: int, px: int, lots: int) -> None:
+def set_depth(book: Any, side: int, px: int, lots: int) -> None:
     """Apply one row of depth: the level at `px` now shows `lots`."""
-    if not in_window(book, px) and not _fit(book, is_bid, px, lots):
+    if not in_window(book, px) and not _fit(book, side, px, lots):
         return
-    if is_bid:
-        if lots > 0 and px > book.high_bid:
-            _raise_bid(book, px)
-        if px < book.bid_edge:
-            _fill(book, 1, px + 1, book.bid_edge - 1, UNKNOWN)
-            book.bid_edge = px
-    else:
-        if lots > 0 and px < book.low_ask:
-            _lower_ask(book, px)
-        if px > book.ask_edge:
-            _fill(book, 0, book.ask_edge + 1, px - 1, UNKNOWN)
-            book.ask_edge = px
-    book.cells[((px & (book.cells.size // 2 - 1)) << 1) | is_bid] = lots
+    key = key_of(side, px)
+    if lots > 0 and key > book.bound[side]:
+        _raise_bound(book, side, key)
+    edge = book.edge[side]
+    if key < edge:
+        _fill(book, side, key + 1, edge - 1, UNKNOWN)
+        book.edge[side] = key
+    book.cells[cell_of(book, side, px)] = lots
 
 
 @kernel
-def set_best(book: Any, is_bid: int, px: int, lots: int) -> None:
+def set_best(book: Any, side: int, px: int, lots: int) -> None:
     """Apply one side of a bbo row: nothing better than `px` exists; no lots: the side is empty."""
     if lots <= 0:
-        _empty_side(book, is_bid)
+        _empty_side(book, side)
         return
-    if not in_window(book, px) and not _fit(book, is_bid, px, lots):
+    if not in_window(book, px) and not _fit(book, side, px, lots):
         return
-    if is_bid:
-        if px > book.top_bid:
-            _raise_bid(book, px)
-        _fill(book, 1, px + 1, book.top_bid, 0)
-        book.high_bid = px
-        book.top_bid = px
-        if px < book.bid_edge:
-            book.bid_edge = px
-    else:
-        if px < book.top_ask:
-            _lower_ask(book, px)
-        _fill(book, 0, book.top_ask, px - 1, 0)
-        book.low_ask = px
-        book.top_ask = px
-        if px > book.ask_edge:
-            book.ask_edge = px
-    book.cells[((px & (book.cells.size // 2 - 1)) << 1) | is_bid] = lots
+    key = key_of(side, px)
+    if key > book.top[side]:
+        _raise_bound(book, side, key)
+    _fill(book, side, key + 1, book.top[side], 0)
+    book.bound[side] = key
+    book.top[side] = key
+    book.edge[side] = min(book.edge[side], key)
+    book.cells[cell_of(book, side, px)] = lots
 
 
 @kernel
-def set_image(book: Any, tag: int, is_bid: int, px: int, lots: int) -> None:
+def set_image(book: Any, tag: int, side: int, px: int, lots: int) -> None:
     """Apply one row of an image; rows of a side run best to worst, `FIRST` marks the first."""
+    key = key_of(side, px)
     if tag & FIRST:
-        if lots <= 0:
-            book.image_edge = book.bid_edge if is_bid else book.ask_edge
-            _empty_side(book, is_bid)
-            return
-        if is_bid:
-            book.image_edge = book.bid_edge
-            book.bid_edge = px
-        else:
-            book.image_edge = book.ask_edge
-            book.ask_edge = px
-        book.image_px = px
-        set_best(book, is_bid, px, lots)
+        book.image_edge = book.edge[side]
+        book.image_key = key
+        if lots > 0:
+            book.edge[side] = key
+        set_best(book, side, px, lots)
         return
     if not in_window(book, px):
         book.dropped += 1
         return
-    if is_bid:
-        _fill(book, 1, px + 1, book.image_px - 1, 0)
-        book.bid_edge = px
-        # An image that a newer bbo overtook may begin below what is left.
-        book.high_bid = max(book.high_bid, px)
-        book.top_bid = max(book.top_bid, px)
-    else:
-        _fill(book, 0, book.image_px + 1, px - 1, 0)
-        book.ask_edge = px
-        book.low_ask = min(book.low_ask, px)
-        book.top_ask = min(book.top_ask, px)
-    book.image_px = px
-    book.cells[((px & (book.cells.size // 2 - 1)) << 1) | is_bid] = lots
+    _fill(book, side, key + 1, book.image_key - 1, 0)
+    book.edge[side] = key
+    book.image_key = key
+    # An image that a newer bbo overtook may begin below what is left.
+    book.bound[side] = max(book.bound[side], key)
+    book.top[side] = max(book.top[side], key)
+    book.cells[cell_of(book, side, px)] = lots
 
 
 @kernel
-def _raise_bid(book: Any, px: int) -> None:
-    """A bid above the bound: what lies between it and the top was better than the top: empty."""
-    book.high_bid = px
-    if px <= book.top_bid:
+def _worst_key(book: Any, side: int) -> int:
+    """Return the worst key the window holds."""
+    return book.low if side else -(book.low + book.cells.size // 2 - 1)
+
+
+@kernel
+def _raise_bound(book: Any, side: int, key: int) -> None:
+    """A level above the bound: what lies between it and the top was better than the top: empty."""
+    book.bound[side] = key
+    if key <= book.top[side]:
         return
+    px = key_of(side, key)
     half = book.cells.size // 4
-    if px > book.low + half + half // 2:
+    into = px - book.low
+    if into < half // 2 or into >= half + half // 2:
         _slide(book, px - half)
-    if book.top_bid != NO_BID:
-        _fill(book, 1, book.top_bid + 1, px - 1, 0)
-    book.high_bid = px
-    book.top_bid = px
+    if book.top[side] != NO_KEY:
+        _fill(book, side, book.top[side] + 1, key - 1, 0)
+    book.bound[side] = key
+    book.top[side] = key
 
 
 @kernel
-def _lower_ask(book: Any, px: int) -> None:
-    """An ask below the bound: what lies between it and the top was better than the top: empty."""
-    book.low_ask = px
-    if px >= book.top_ask:
-        return
-    half = book.cells.size // 4
-    if px < book.low + half // 2:
-        _slide(book, px - half)
-    if book.top_ask != NO_ASK:
-        _fill(book, 0, px + 1, book.top_ask - 1, 0)
-    book.low_ask = px
-    book.top_ask = px
-
-
-@kernel
-def _fit(book: Any, is_bid: int, px: int, lots: int) -> bool:
+def _fit(book: Any, side: int, px: int, lots: int) -> bool:
     """Move the window to `px` if the row is a new best, else drop the row; return whether it fits.
 
     Far levels must not drag the window away from the touch.
     """
-    better = px > book.top_bid if is_bid else px < book.top_ask
+    better = key_of(side, px) > book.top[side]
     if px > 0 and (book.low == NO_ASK or (lots > 0 and better)):
         _slide(book, px - book.cells.size // 4)
         return True
@@ -236,49 +210,37 @@ def _slide(book: Any, low: int) -> None:
     else:
         first = book.low + window if low > book.low else low
         after = low + window if low > book.low else book.low
-        mask = window - 1
         for px in range(first, after):
-            book.cells[(px & mask) << 1] = UNKNOWN
-            book.cells[((px & mask) << 1) | 1] = UNKNOWN
+            book.cells[cell_of(book, 0, px)] = UNKNOWN
+            book.cells[cell_of(book, 1, px)] = UNKNOWN
     book.low = low
-    # What the window no longer holds is unknown; bounds outside it mean nothing.
-    if book.bid_edge != NO_ASK:
-        book.bid_edge = max(book.bid_edge, low)
-    if book.ask_edge != NO_BID:
-        book.ask_edge = min(book.ask_edge, low + window - 1)
-    if book.top_bid < low or book.top_bid >= low + window:
-        book.top_bid = NO_BID
-    if book.top_ask < low or book.top_ask >= low + window:
-        book.top_ask = NO_ASK
-    if book.high_bid < low or book.high_bid >= low + window:
-        book.high_bid = NO_BID
-    if book.low_ask < low or book.low_ask >= low + window:
-        book.low_ask = NO_ASK
+    # What the window no longer holds is unknown; tops and bounds outside it mean nothing.
+    for side in range(2):
+        if book.edge[side] != -NO_KEY:
+            book.edge[side] = max(book.edge[side], _worst_key(book, side))
+        if not in_window(book, key_of(side, book.top[side])):
+            book.top[side] = NO_KEY
+        if not in_window(book, key_of(side, book.bound[side])):
+            book.bound[side] = NO_KEY
 
 
 @kernel
-def _empty_side(book: Any, is_bid: int) -> None:
+def _empty_side(book: Any, side: int) -> None:
     """The side was shown without a level: all of it is empty."""
     if book.low == NO_ASK:
         return
-    top = book.low + book.cells.size // 2 - 1
-    _fill(book, int(is_bid), book.low, top, 0)  # a tag's byte would overflow in plain Python
-    if is_bid:
-        book.high_bid = NO_BID
-        book.top_bid = NO_BID
-        book.bid_edge = book.low
-    else:
-        book.low_ask = NO_ASK
-        book.top_ask = NO_ASK
-        book.ask_edge = top
+    worst = _worst_key(book, side)
+    _fill(book, side, worst, worst + book.cells.size // 2 - 1, 0)
+    book.bound[side] = NO_KEY
+    book.top[side] = NO_KEY
+    book.edge[side] = worst
 
 
 @kernel
-def _fill(book: Any, is_bid: int, first: int, last: int, lots: int) -> None:
-    """Write `lots` into the cells of prices first..last, as far as the window goes."""
-    window = book.cells.size // 2
-    mask = window - 1
-    first = max(first, book.low)
-    last = min(last, book.low + window - 1)
-    for px in range(first, last + 1):
-        book.cells[((px & mask) << 1) | is_bid] = lots
+def _fill(book: Any, side: int, first_key: int, last_key: int, lots: int) -> None:
+    """Write `lots` into the cells of keys first..last, as far as the window goes."""
+    worst = _worst_key(book, side)
+    first_key = max(first_key, worst)
+    last_key = min(last_key, worst + book.cells.size // 2 - 1)
+    for key in range(first_key, last_key + 1):
+        book.cells[cell_of(book, side, key_of(side, key))] = lots

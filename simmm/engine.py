@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simmm.book import clear
-from simmm.jit import compiled, kernel
+from simmm.jit import compiled
 from simmm.maker import (
     has_room as maker_has_room,
 )
@@ -27,7 +27,6 @@ from simmm.records import (
     ENDED,
     FAULT_RING,
     FAULTED,
-    INFO_MARKET_SHIFT,
     NEED_ROWS,
     NEVER,
     NO_FAULT,
@@ -35,8 +34,7 @@ from simmm.records import (
 )
 from simmm.strategy.load import Strategy
 from simmm.venue.exchange import (
-    apply_rows,
-    begin_block,
+    apply_packets,
     open_venue,
     pass_time,
     read_mid,
@@ -48,6 +46,7 @@ from simmm.venue.exchange import (
 )
 from simmm.venue.mail import next_request_ts, next_response_ts
 from simmm.venue.queue import QueueModel
+from simmm.views import see_packets
 
 Advance = Callable[..., None]
 
@@ -93,6 +92,7 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
         param = params[0]
         out = outputs[0]
         mask = window.tag.size - 1
+        plain = maker.estimate + maker.observes + maker.quote_on_packet == 0
         least_entry_ns = max(mail.entry.low_ns, 1)
         while True:
             if maker.fault != NO_FAULT or mail.overflow:
@@ -124,8 +124,8 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
             venue_until = acts_due + least_entry_ns
 
             if known and packet_due <= min(request_due, venue_until) and packet_due <= maker.end_ts:
-                _run_venue(
-                    verbs, window, venue, venue_books, mail, out,
+                apply_packets(
+                    verbs, venue, venue_books[0], mail, out, window,
                     min(min(request_due, venue_until), maker.end_ts),
                 )
             elif request_due < packet_due and request_due <= min(venue_until, maker.end_ts):
@@ -137,6 +137,10 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                 done = True
                 if window.arrival < window.arrival_hi and arrival_due <= maker.end_ts:
                     until = min(min(response_due, timer_due), min(venue_next, maker.end_ts))
+                    if plain:
+                        before = window.arrival
+                        see_packets(maker, maker_books[0], window, until)
+                        done = window.arrival == before
                     while window.arrival < window.arrival_hi:
                         due = window.arrival_ts[window.arrival & mask]
                         if due > until:
@@ -175,42 +179,6 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                         return
 
     return advance
-
-
-@kernel
-def _run_venue(
-    verbs: Any,
-    window: Any,
-    venue: Any,
-    venue_books: Any,
-    mail: Any,
-    out: Any,
-    until: int,
-) -> None:
-    """Apply the venue's packets up to time `until`, or to the first that answers the maker."""
-    mask = window.tag.size - 1
-    book = venue_books[0]
-    answers = mail.response_tail
-    n = window.packet
-    while n < window.packet_hi:
-        ts = window.packet_ts[n & mask]
-        if ts > until:
-            break
-        end = window.packet_row[(n + 1) & mask]
-        if window.packet_info[n & mask] >> INFO_MARKET_SHIFT == 0:
-            if venue.next_sample_ts < ts and not samples_due(venue, book, out, ts):
-                break
-            if ts != venue.block_ts:
-                begin_block(venue, book, out, ts)
-            row = apply_rows(verbs, venue, book, mail, out, window, window.row, end)
-            window.row = row
-            if row < end:
-                break
-        window.row = end
-        n += 1
-        if mail.response_tail != answers or not venue_has_room(out):
-            break
-    window.packet = n
 
 
 def open_run(

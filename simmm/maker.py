@@ -7,6 +7,8 @@ are handed in by `engine.link`.
 
 from typing import Any
 
+import numpy as np
+
 from simmm.book import best_ask, best_bid
 from simmm.estimators import intensity, volatility
 from simmm.jit import kernel
@@ -161,7 +163,7 @@ def _see_trades(
     mask = window.tag.size - 1
     for i in range(row, end):
         k = i & mask
-        tag = window.tag[k]
+        tag = np.int64(window.tag[k])
         if tag & KIND_MASK != TRADE:
             continue
         side = 1 if tag & BUY else -1

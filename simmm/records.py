@@ -102,6 +102,7 @@ WINDOW_ROWS = 1 << 16  # of the tape that the engine holds at once
 NEVER = (1 << 62) - 1  # a time that never comes, ns
 NO_BID = -1
 NO_ASK = 1 << 60
+NO_KEY = -NO_ASK  # a price of neither side, as a key of the book
 
 Market = np.dtype(
     [
@@ -137,18 +138,14 @@ def book_dtype(window: int = BOOK_WINDOW) -> np.dtype:
     """Return the dtype of one L2 book with `window` quanta (a power of two)."""
     return np.dtype(
         [
-            ("high_bid", "i8"),  # no bid is above this (lazy bound), quanta
-            ("low_ask", "i8"),  # no ask is below this (lazy bound), quanta
-            ("top_bid", "i8"),  # bids above are empty, quanta
-            ("top_ask", "i8"),  # asks below are empty, quanta
-            ("bid_edge", "i8"),  # bids below are unknown, quanta
-            ("ask_edge", "i8"),  # asks above are unknown, quanta
-            ("low", "i8"),  # the window is [low, low + window), quanta; -1 before the first row
-            ("image_px", "i8"),  # last price of the image side being read, quanta
-            ("image_edge", "i8"),  # edge of that side before the image, quanta
+            ("low", "i8"),  # the window is [low, low + window), quanta; NO_ASK before the first row
+            ("bound", "i8", (2,)),  # of asks and bids, keys (book.py)
+            ("top", "i8", (2,)),
+            ("edge", "i8", (2,)),
+            ("image_key", "i8"),  # last price of the image side being read
+            ("image_edge", "i8"),  # edge of that side before the image
             ("bbo_ts", "i8"),  # exch_ts of the newest bbo, ns
-            ("bbo_bid", "i8"),  # its prices, quanta
-            ("bbo_ask", "i8"),
+            ("bbo_key", "i8", (2,)),  # its prices
             ("dropped", "i8"),  # rows outside the window
             ("cells", "i8", (2 * window,)),  # lots; cell of px and side: (px & mask) << 1 | is_bid
         ],
@@ -268,8 +265,8 @@ def venue_dtype(queue_state: np.dtype) -> np.dtype:
             ("logged_mid2", "i8"),
             ("own_bid", "i8"),  # best own bid, NO_BID if none
             ("own_ask", "i8"),
-            ("deep_bid", "i8"),  # 1: more than one own bid price
-            ("deep_ask", "i8"),
+            ("own_key", "i8", (2,)),  # best own prices of asks and bids, as keys of the book
+            ("deep", "i8", (2,)),  # 1: more than one own price on the side
             ("n_bids", "i8"),
             ("n_asks", "i8"),
             ("bids", "i8", (ORDER_SLOTS,)),  # slots, best price first, then joined_seq

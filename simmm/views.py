@@ -2,9 +2,25 @@
 
 from typing import Any
 
-from simmm.book import best_ask, best_bid, forget, set_best, set_depth, set_image
+import numpy as np
+
+from simmm.book import best_ask, best_bid, forget, key_of, set_best, set_depth, set_image
 from simmm.jit import kernel
-from simmm.records import BBO, BLOCKS, DEPTH, FIRST, GAP, KIND_MASK, NO_ASK, NO_BID, SNAPSHOT
+from simmm.records import (
+    BBO,
+    BLOCKS,
+    DEPTH,
+    FIRST,
+    GAP,
+    INFO_END,
+    INFO_MARKET_SHIFT,
+    KIND_MASK,
+    NO_ASK,
+    NO_BID,
+    NO_KEY,
+    SNAPSHOT,
+    TRADE,
+)
 
 
 @kernel
@@ -14,59 +30,90 @@ def see_level(book: Any, tag: int, px: int, lots: int, packet_ts: int) -> None:
     Rows of depth and images older than the newest bbo say nothing about prices at or beyond it.
     """
     kind = tag & KIND_MASK
-    is_bid = (tag >> 3) & 1
+    side = (tag >> 3) & 1
     stale = packet_ts < book.bbo_ts
     if kind == BBO:
         if stale:
             return
-        set_best(book, is_bid, px, lots)
+        set_best(book, side, px, lots)
         book.bbo_ts = packet_ts
-        if is_bid:
-            book.bbo_bid = px if lots > 0 else NO_BID
-        else:
-            book.bbo_ask = px if lots > 0 else NO_ASK
+        book.bbo_key[side] = key_of(side, px) if lots > 0 else NO_KEY
     elif not stale:
         if kind == DEPTH:
-            set_depth(book, is_bid, px, lots)
+            set_depth(book, side, px, lots)
         elif kind == SNAPSHOT:
-            set_image(book, tag, is_bid, px, lots)
+            set_image(book, tag, side, px, lots)
     elif kind == DEPTH:
-        if (is_bid and px < book.bbo_bid) or (not is_bid and px > book.bbo_ask):
-            set_depth(book, is_bid, px, lots)
+        if key_of(side, px) < book.bbo_key[side]:
+            set_depth(book, side, px, lots)
     elif kind == SNAPSHOT:
         if tag & FIRST:
-            book.image_px = book.bbo_bid if is_bid else book.bbo_ask
-        if (is_bid and px < book.bbo_bid) or (not is_bid and px > book.bbo_ask):
-            set_image(book, tag & (255 - FIRST), is_bid, px, lots)
+            book.image_key = book.bbo_key[side]
+        if key_of(side, px) < book.bbo_key[side]:
+            set_image(book, tag & (255 - FIRST), side, px, lots)
 
 
 @kernel
-def see_rows(
-    book: Any,
-    window: Any,
-    row: int,
-    end: int,
-    packet_ts: int,
-) -> None:
-    """Apply the rows of a packet that holds levels (or a gap) to the maker's book."""
+def see_rows(book: Any, window: Any, row: int, end: int, packet_ts: int) -> None:
+    """Apply the rows of a packet that holds levels (or a gap) to a book of the maker."""
     mask = window.tag.size - 1
-    if packet_ts >= book.bbo_ts:
-        for i in range(row, end):
-            k = i & mask
-            tag = window.tag[k]
-            if tag & KIND_MASK == DEPTH:
-                set_depth(book, (tag >> 3) & 1, window.px[k], window.qty[k])
-            elif tag & KIND_MASK == GAP:
-                forget(book)
-            else:
-                see_level(book, tag, window.px[k], window.qty[k], packet_ts)
-    else:
-        for i in range(row, end):
-            k = i & mask
-            if window.tag[k] & KIND_MASK == GAP:
-                forget(book)
-            else:
-                see_level(book, window.tag[k], window.px[k], window.qty[k], packet_ts)
+    for i in range(row, end):
+        k = i & mask
+        tag = np.int64(window.tag[k])
+        if tag & KIND_MASK == GAP:
+            forget(book)
+        else:
+            see_level(book, tag, window.px[k], window.qty[k], packet_ts)
+
+
+@kernel
+def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
+    """See packets of the traded market up to local time `until`, as long as only books change.
+
+    For a maker that neither estimates nor observes. The rows of depth that move nothing but a size
+    are the many, and are dealt with here in a few comparisons that need no branch.
+    """
+    mask = window.tag.size - 1
+    cell_mask = book.cells.size // 2 - 1
+    low = book.low
+    n = window.arrival
+    high = window.arrival_hi
+    while n < high:
+        now = window.arrival_ts[n & mask]
+        packet = window.arrival_packet[n & mask]
+        info = window.packet_info[packet & mask]
+        kind = info & KIND_MASK
+        if now > until or kind > TRADE or info >> INFO_MARKET_SHIFT != 0:
+            break
+        if kind != TRADE:
+            packet_ts = window.packet_ts[packet & mask]
+            fresh = packet_ts >= book.bbo_ts
+            end = window.packet_row[(packet + 1) & mask]
+            for i in range(window.packet_row[packet & mask], end):
+                k = i & mask
+                tag = np.int64(window.tag[k])
+                side = (tag >> 3) & 1
+                px = window.px[k]
+                lots = window.qty[k]
+                key = px * (2 * side - 1)
+                plain = (
+                    fresh
+                    & (kind == DEPTH)
+                    & (px >= low)
+                    & (px - low <= cell_mask)
+                    & ((key <= book.bound[side]) | (lots == 0))
+                    & (key >= book.edge[side])
+                )
+                if plain:
+                    book.cells[((px & cell_mask) << 1) | side] = lots
+                else:
+                    see_level(book, tag, px, lots, packet_ts)
+                    low = book.low
+        if info & INFO_END:
+            maker.last_packet_ts = now
+        maker.now = now
+        n += 1
+    window.arrival = n
 
 
 @kernel

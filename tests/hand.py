@@ -23,8 +23,11 @@ from simmm.records import (
     DEPTH,
     FIRST,
     GAP,
+    INFO_END,
+    KIND_MASK,
     KIND_NAMES,
     MODIFY,
+    NEVER,
     NEW,
     SNAPSHOT,
     TRADE,
@@ -32,7 +35,7 @@ from simmm.records import (
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.fields import Record
 from simmm.strategy.load import Strategy
-from simmm.venue.exchange import apply_rows, begin_block, open_venue, read_mid, serve_request
+from simmm.venue.exchange import apply_packets, open_venue, read_mid, serve_request
 from simmm.venue.latency import LATENCY_FORMS
 from simmm.venue.mail import request
 from simmm.venue.queue import queue_model
@@ -104,12 +107,14 @@ class Venue:
         self.book = record(records.book_dtype(window))
         self.mail = record(records.Mail)
         self.out = record(records.Outputs)
+        self.tape = record(records.window_dtype(1 << 8))
         self.verbs = model.verbs
         self.venue["market"] = self.market.to_record()[0]
         self.venue.settings.form = model.form
         self.venue.settings.n = n
         self.now = START
         self.venue.now = START
+        self.venue.next_sample_ts = NEVER
         for line in (self.mail.entry, self.mail.answer):
             line.form = LATENCY_FORMS.index("constant")
             line.low_ns = 1
@@ -121,15 +126,22 @@ class Venue:
         """Apply rows as one block, 1 ms after the last one."""
         self.now += MS
         rows = [row for part in parts for row in part]
-        begin_block(self.venue, self.book, self.out, self.now)
-        tags = np.array([row[0] for row in rows], np.uint8)
-        pxs = np.array([row[1] for row in rows], np.int64)
-        qtys = np.array([row[2] for row in rows], np.int64)
-        reached = apply_rows(
-            self.verbs, self.venue, self.book, self.mail, self.out, tags, pxs, qtys, 0,
-            len(rows), (1 << 20) - 1,
-        )
-        assert reached == len(rows), "an output buffer is full"
+        tape = self.tape
+        packets = 0
+        for k, (tag, px, lots) in enumerate(rows):
+            tape.tag[k], tape.px[k], tape.qty[k] = tag, px, lots
+            kind = tag & KIND_MASK
+            if k == 0 or kind != rows[k - 1][0] & KIND_MASK:
+                tape.packet_ts[packets], tape.packet_row[packets] = self.now, k
+                tape.packet_info[packets] = kind | INFO_END
+                packets += 1
+        tape.packet_row[packets] = tape.row_hi = len(rows)
+        tape.packet_hi = packets
+        tape.packet = tape.row = 0
+        while tape.packet < packets:  # it returns where own orders were answered
+            apply_packets(
+                self.verbs, self.venue, self.book, self.mail, self.out, tape, self.now
+            )
         return self
 
     # ------------------------------------------------------------------ own requests
@@ -270,7 +282,7 @@ def write_messages(file: Path, messages: Iterable[Message], market: MarketRules)
                 "exch_ts": START + message.exch_ns,
                 "local_ts": START + message.local_ns,
                 "seq": seq,
-                "kind": KIND_NAMES[tag & records.KIND_MASK],
+                "kind": KIND_NAMES[tag & KIND_MASK],
                 "side": 1 if tag & BUY else -1,
                 "px_quanta": px,
                 "qty_lots": qty,

@@ -7,7 +7,9 @@ that come nowhere near an own order only touch the book: `apply_rows` compares o
 
 from typing import Any
 
-from simmm.book import best_ask, best_bid, clear, forget, set_best, set_depth, set_image
+import numpy as np
+
+from simmm.book import best_ask, best_bid, clear, forget, key_of, set_best, set_depth, set_image
 from simmm.jit import kernel
 from simmm.math import chain
 from simmm.records import (
@@ -16,6 +18,7 @@ from simmm.records import (
     FILLS,
     FIRST,
     GAP,
+    INFO_MARKET_SHIFT,
     KIND_MASK,
     MIDS,
     NO_ASK,
@@ -141,56 +144,116 @@ def _sample(venue: Any, out: Any) -> None:
 
 
 @kernel
-def apply_rows(
+def apply_packets(
+    verbs: Any, venue: Any, book: Any, mail: Any, out: Any, window: Any, until: int
+) -> None:
+    """Apply packets up to exchange time `until`, or to the first that answers the maker.
+
+    Stops between rows where a buffer is nearly full; `window.packet` and `window.row` say how far
+    it came. Rows of depth that are near no own order and move nothing but a size are the many:
+    they are dealt with here in a few comparisons that need no branch.
+    """
+    mask = window.tag.size - 1
+    cell_mask = book.cells.size // 2 - 1
+    low = book.low
+    answers = mail.response_tail
+    n = window.packet
+    high = window.packet_hi
+    row = window.row
+    own_ask_key = venue.own_key[0]
+    own_bid_key = venue.own_key[1]
+    while n < high:
+        ts = window.packet_ts[n & mask]
+        if ts > until:
+            break
+        end = window.packet_row[(n + 1) & mask]
+        info = window.packet_info[n & mask]
+        if info >> INFO_MARKET_SHIFT == 0:
+            if ts != venue.block_ts:
+                if venue.next_sample_ts < ts and not samples_due(venue, book, out, ts):
+                    break
+                begin_block(venue, book, out, ts)
+            is_depth = info & KIND_MASK == DEPTH
+            quiet = is_depth & (venue.n_taken + venue.deep[0] + venue.deep[1] == 0)
+            while row < end:
+                k = row & mask
+                tag = np.int64(window.tag[k])
+                side = (tag >> 3) & 1
+                px = window.px[k]
+                lots = window.qty[k]
+                key = px * (2 * side - 1)
+                bound = book.bound[side]
+                own_key = own_bid_key if side else own_ask_key
+                opposite = own_ask_key if side else own_bid_key
+                row += 1
+                plain = (
+                    quiet
+                    & (key != own_key)
+                    & (key < -opposite)
+                    & (px >= low)
+                    & (px - low <= cell_mask)
+                    & ((key <= bound) | (lots == 0))
+                    & (key >= book.edge[side])
+                )
+                if plain:
+                    venue.dirty |= key >= bound
+                    book.cells[((px & cell_mask) << 1) | side] = lots
+                    continue
+                _apply_row(verbs, venue, book, mail, out, tag, side, px, lots)
+                low = book.low
+                own_ask_key = venue.own_key[0]
+                own_bid_key = venue.own_key[1]
+                quiet = is_depth & (venue.n_taken + venue.deep[0] + venue.deep[1] == 0)
+                if not has_room(out):
+                    break
+            if row < end:
+                break
+        row = end
+        n += 1
+        if mail.response_tail != answers or not has_room(out):
+            break
+    window.packet = n
+    window.row = row
+
+
+@kernel
+def _apply_row(
     verbs: Any,
     venue: Any,
     book: Any,
     mail: Any,
     out: Any,
-    window: Any,
-    row: int,
-    end: int,
-) -> int:
-    """Apply rows [row, end) of one packet; return the row reached, less if a buffer fills up."""
-    mask = window.tag.size - 1
-    while row < end:
-        k = row & mask
-        tag = window.tag[k]
-        px = window.px[k]
-        lots = window.qty[k]
-        kind = tag & KIND_MASK
-        is_bid = (tag >> 3) & 1
-        row += 1
-        if kind == DEPTH:
-            if is_bid:
-                venue.dirty |= px >= book.high_bid
-                near = px == venue.own_bid or px >= venue.own_ask or venue.deep_bid != 0
-            else:
-                venue.dirty |= px <= book.low_ask
-                near = px == venue.own_ask or px <= venue.own_bid or venue.deep_ask != 0
-            if near or venue.n_taken > 0:
-                on_level(verbs, venue, book, tag, is_bid, px, lots)
-                set_depth(book, is_bid, px, lots)
-                if lots > 0:
-                    on_crossing(venue, mail, out, is_bid, px, lots)
-            else:
-                set_depth(book, is_bid, px, lots)
-        elif kind == TRADE:
-            if is_bid:
-                near = px >= venue.own_ask
-            else:
-                near = px <= venue.own_bid
-            if near:
-                on_trade(verbs, venue, mail, out, tag, px, lots)
-        elif kind == SNAPSHOT or kind == BBO:
-            _level_row(verbs, venue, book, mail, out, tag, is_bid, px, lots)
-        elif kind == GAP:
-            venue.gaps += 1
-            forget(book)
-            venue.dirty = 1
-        if not has_room(out):
-            return row
-    return row
+    tag: int,
+    side: int,
+    px: int,
+    lots: int,
+) -> None:
+    """Apply one row of any kind."""
+    kind = tag & KIND_MASK
+    if kind == DEPTH:
+        key = key_of(side, px)
+        venue.dirty |= key >= book.bound[side]
+        near = (
+            key == venue.own_key[side]
+            or key >= -venue.own_key[1 - side]
+            or venue.deep[side] != 0
+            or venue.n_taken > 0
+        )
+        if near:
+            on_level(verbs, venue, book, tag, side, px, lots)
+        set_depth(book, side, px, lots)
+        if near and lots > 0:
+            on_crossing(venue, mail, out, side, px, lots)
+    elif kind == TRADE:
+        # A buyer (side 1) meets own asks.
+        if key_of(side, px) >= -venue.own_key[1 - side]:
+            on_trade(verbs, venue, mail, out, tag, px, lots)
+    elif kind == SNAPSHOT or kind == BBO:
+        _level_row(verbs, venue, book, mail, out, tag, side, px, lots)
+    elif kind == GAP:
+        venue.gaps += 1
+        forget(book)
+        venue.dirty = 1
 
 
 @kernel
@@ -208,14 +271,11 @@ def _level_row(
     """Apply one row of an image or a bbo."""
     continued = tag & KIND_MASK == SNAPSHOT and not tag & FIRST
     if continued:
-        if is_bid:
-            near = px >= venue.own_ask or (
-                px <= venue.own_bid and (venue.own_bid < book.image_px or venue.deep_bid != 0)
-            )
-        else:
-            near = px <= venue.own_bid or (
-                px >= venue.own_ask and (venue.own_ask > book.image_px or venue.deep_ask != 0)
-            )
+        key = key_of(is_bid, px)
+        own_key = venue.own_key[is_bid]
+        near = key >= -venue.own_key[1 - is_bid] or (
+            key <= own_key and (own_key < book.image_key or venue.deep[is_bid] != 0)
+        )
     else:
         venue.dirty = 1
         near = venue.n_bids + venue.n_asks > 0

@@ -5,7 +5,7 @@ The rules are numbered in docs/fill-model.md; `verbs` are those of the linked qu
 
 from typing import Any
 
-from simmm.book import UNKNOWN, shown
+from simmm.book import UNKNOWN, key_of, shown_within
 from simmm.jit import kernel
 from simmm.math import chain
 from simmm.records import (
@@ -171,7 +171,9 @@ def on_level(
     clears = kind == BBO or kind == SNAPSHOT
     reach = px
     if clears:
-        reach = book.image_px if continued else (NO_ASK if is_bid else -1)
+        reach = NO_ASK if is_bid else -1
+        if continued:
+            reach = key_of(is_bid, book.image_key)
     if is_bid:
         for k in range(venue.n_bids):
             slot = venue.bids[k]
@@ -204,19 +206,8 @@ def _before(book: Any, is_bid: int, px: int, continued: bool) -> int:
 
     While an image is read the edge already moves with it; what was known is told by the old edge.
     """
-    if not continued:
-        return shown(book, is_bid, px)
-    if is_bid:
-        edge = book.bid_edge
-        book.bid_edge = book.image_edge
-        lots = shown(book, 1, px)
-        book.bid_edge = edge
-    else:
-        edge = book.ask_edge
-        book.ask_edge = book.image_edge
-        lots = shown(book, 0, px)
-        book.ask_edge = edge
-    return lots
+    edge = book.image_edge if continued else book.edge[is_bid]
+    return shown_within(book, is_bid, px, edge)
 
 
 @kernel

@@ -221,7 +221,7 @@ def _take_liquidity(venue: Any, book: Any, mail: Any, out: Any, slot: int) -> No
     levels = 0
     if order.side > 0:
         px = best_ask(book)
-        while order.leaves > 0 and px <= min(order.px, book.ask_edge) and levels < LEVELS_PER_TAKER:
+        while order.leaves > 0 and px <= min(order.px, -book.edge[0]) and levels < LEVELS_PER_TAKER:
             lots = book.cells[(px & mask) << 1] - taken_at(venue, 0, px)
             if lots > 0:
                 lots = min(lots, order.leaves)
@@ -231,7 +231,7 @@ def _take_liquidity(venue: Any, book: Any, mail: Any, out: Any, slot: int) -> No
             px += 1
     else:
         px = best_bid(book)
-        while order.leaves > 0 and px >= max(order.px, book.bid_edge) and levels < LEVELS_PER_TAKER:
+        while order.leaves > 0 and px >= max(order.px, book.edge[1]) and levels < LEVELS_PER_TAKER:
             lots = book.cells[((px & mask) << 1) | 1] - taken_at(venue, 1, px)
             if lots > 0:
                 lots = min(lots, order.leaves)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from simmm.jit import kernel
-from simmm.records import NO_ASK, NO_BID, ORDER_SLOTS
+from simmm.records import NO_ASK, NO_BID, NO_KEY, ORDER_SLOTS
 
 
 @kernel
@@ -75,13 +75,17 @@ def refresh(venue: Any) -> None:
     """Set what the row loop compares with: best own prices, and whether there are deeper ones."""
     venue.own_bid = NO_BID
     venue.own_ask = NO_ASK
-    venue.deep_bid = 0
-    venue.deep_ask = 0
+    venue.own_key[0] = NO_KEY
+    venue.own_key[1] = NO_KEY
+    venue.deep[0] = 0
+    venue.deep[1] = 0
     if venue.n_bids > 0:
         venue.own_bid = venue.orders[venue.bids[0]].px
+        venue.own_key[1] = venue.own_bid
         if venue.orders[venue.bids[venue.n_bids - 1]].px != venue.own_bid:
-            venue.deep_bid = 1
+            venue.deep[1] = 1
     if venue.n_asks > 0:
         venue.own_ask = venue.orders[venue.asks[0]].px
+        venue.own_key[0] = -venue.own_ask
         if venue.orders[venue.asks[venue.n_asks - 1]].px != venue.own_ask:
-            venue.deep_ask = 1
+            venue.deep[0] = 1

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,23 +128,37 @@ def run_job(job: Mapping[str, Any]) -> Outcome:
     return run(resolved, rows_per_chunk=job.get("rows_per_chunk"))
 
 
-def run_jobs_apart(jobs: Sequence[Mapping[str, Any]], **environment: str) -> subprocess.Popen[str]:
-    """Start a process that runs jobs and prints their digests; `environment` adds variables."""
-    return subprocess.Popen(
+def run_jobs_apart(
+    *shares: Sequence[Mapping[str, Any]], environments: Sequence[Mapping[str, str]] = ({},)
+) -> list[list[dict[str, str]]]:
+    """Run shares of jobs, each in a process of its own, at most two at a time; return digests.
+
+    Parameters
+    ----------
+    shares
+        Jobs of each process.
+    environments
+        Variables to add, for each share; one for all if there is but one.
+    """
+    if len(environments) == 1:
+        environments = list(environments) * len(shares)
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(_run_apart, shares, environments))
+
+
+def _run_apart(
+    jobs: Sequence[Mapping[str, Any]], environment: Mapping[str, str]
+) -> list[dict[str, str]]:
+    done = subprocess.run(
         [sys.executable, "-m", "tests.contract.runs", *(json.dumps(dict(job)) for job in jobs)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        timeout=300,
     )
-
-
-def digests_of(process: subprocess.Popen[str]) -> list[dict[str, str]]:
-    """Wait for a process of `run_jobs_apart` and return what it printed."""
-    told, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    return [json.loads(line) for line in told.splitlines()]
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def main(arguments: Iterable[str]) -> None:

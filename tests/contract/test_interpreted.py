@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.cases import CASES, Heads, scenario_names
-from tests.contract.runs import digests_of, run_job, run_jobs_apart
+from tests.contract.runs import run_job, run_jobs_apart
 
 #: Two processes of about equal length.
 SHARES = (("poisson", "starved_altcoin", "busy_packet"), ("cascade", "quiet", "trend", "busy"))
@@ -17,19 +17,13 @@ Told = dict[str, dict[str, str]]
 
 def _apart(heads: Heads, **environment: str) -> Told:
     """Run all cases in two processes side by side."""
-    processes = [
-        run_jobs_apart([CASES[name].job(heads.of(CASES[name])) for name in share], **environment)
-        for share in SHARES
-    ]
-    try:
-        return {
-            name: digests
-            for share, process in zip(SHARES, processes, strict=True)
-            for name, digests in zip(share, digests_of(process), strict=True)
-        }
-    finally:
-        for process in processes:
-            process.kill()
+    shares = [[CASES[name].job(heads.of(CASES[name])) for name in share] for share in SHARES]
+    told = run_jobs_apart(*shares, environments=[environment])
+    return {
+        name: digests
+        for share, found in zip(SHARES, told, strict=True)
+        for name, digests in zip(share, found, strict=True)
+    }
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.cases import CASES, Heads
-from tests.contract.runs import digests_of, run_job, run_jobs_apart
+from tests.contract.runs import run_job, run_jobs_apart
 from tests.contract.tapes import split
 
 HASH_SEEDS = ("0", "1", "2", "1000", "random")
@@ -19,12 +19,9 @@ def test_processes_with_other_hash_seeds(name: str, heads: Heads) -> None:
     case = CASES[name]
     job = case.job(heads.of(case))
     expected = run_job(job).digests()
-    processes = [run_jobs_apart([job], PYTHONHASHSEED=seed) for seed in HASH_SEEDS]
-    try:
-        found = [digests_of(process)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
+    environments = [{"PYTHONHASHSEED": seed} for seed in HASH_SEEDS]
+    told = run_jobs_apart(*[[job]] * len(HASH_SEEDS), environments=environments)
+    found = [digests for (digests,) in told]
     assert found == [expected] * len(HASH_SEEDS)
 
 

@@ -255,7 +255,7 @@ class Maker:
         free = [o for o in own if o.state in (codes.PENDING, codes.RESTING)]
         if self.settings["reconcile"] == "keep":
             for order in own:
-                if order.state == codes.MODIFYING:  # it counts as what it will be, whatever its size
+                if order.state == codes.MODIFYING:  # it stands for a level of any size
                     levels[:] = [level for level in levels if level[0] != order.new_px]
             for order in list(free):
                 if (order.px, order.quantity) in levels:
@@ -271,12 +271,13 @@ class Maker:
         """Modify resting orders left over to levels left over: where they are, then elsewhere."""
         for same_price in (True, False):
             for order in [o for o in free if o.state == codes.RESTING]:
-                chosen = [level for level in levels if not same_price or level[0] == order.px]
-                lots = self._sendable(side, *chosen[0]) if chosen else 0
-                if lots:
-                    free.remove(order)
-                    levels.remove(chosen[0])
-                    self._modify(order, chosen[0][0], lots)
+                for level in [lv for lv in levels if not same_price or lv[0] == order.px]:
+                    lots = self._sendable(side, *level)
+                    if lots:
+                        free.remove(order)
+                        levels.remove(level)
+                        self._modify(order, level[0], lots)
+                        break
 
     def _take(self, wanted: Any) -> None:
         lots = math.floor(_whole(abs(wanted.take_qty))) * (1 if wanted.take_qty > 0 else -1)

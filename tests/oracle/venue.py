@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from tests.oracle import codes
 from tests.oracle.book import BookSide
@@ -82,11 +83,11 @@ class Venue:
         self.joins = 0
         self.position = self.cash = self.fees = 0
         self.maker_volume = self.taker_volume = 0
-        self.fills: list[dict[str, float]] = []
-        self.ends: list[dict[str, float]] = []
+        self.fills: list[dict[str, Any]] = []
+        self.ends: list[dict[str, Any]] = []
         self.gaps = 0
-        self.filled: set[int] = set()  # ids of orders that were filled to the end
-        self.cancel_races = 0  # cancels that came after that
+        self.filled: set[int] = set()  # ids of orders that filled to the end
+        self.cancel_races = 0  # cancels that came too late for them
 
     # ------------------------------------------------------------------ market rows
 
@@ -153,15 +154,14 @@ class Venue:
         order.level_at_join, order.ahead_at_join = lots, float(lots)
 
     def _bbo(self, side: int, px: int, lots: int) -> None:
-        book_side = self.sides[side]
         if lots == 0:
             self._nobody(side)
             return
-        before = book_side.get(side * px)
+        before = self.sides[side].get(side * px)
         for order in self._resting(side):
             if order.side * order.px > side * px:
                 self._emptied(order)
-        book_side.empty_better(side * px)
+        self.sides[side].empty_better(side * px)
         self._level(side, px, lots, before)
 
     def _nobody(self, side: int) -> None:
@@ -231,7 +231,7 @@ class Venue:
     # ------------------------------------------------------------------ fills
 
     def _fill(self, order: Order, px: int, quantity: int, flags: int) -> None:
-        taker = bool(flags & codes.TAKER)
+        taker = flags & codes.TAKER > 0
         fee = self.rules.fee(px, quantity, taker)
         order.leaves -= quantity
         order.filled += quantity

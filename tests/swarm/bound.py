@@ -13,7 +13,8 @@ class Bound:
 
     def __init__(self, path: Path, params: dict[str, Any]) -> None:
         spec = importlib.util.spec_from_file_location(f"swarm_{path.stem}", path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         given = {name: field.default for name, field in module.Params.fields.items()}

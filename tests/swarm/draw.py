@@ -47,9 +47,16 @@ def draw(seed: int, messages: int = 700) -> Case:
     strategy, params = _strategy(rng, seed)
     last = max(row[1] for row in rows)
     return Case(
-        seed, rows, rules, queue, rng.choice((3.0, 3.0, 2.0, 1.0, 0.5, 2.5)),
-        _latency(rng, stream_key(seed, "latency.entry"), grid_ns),
-        _latency(rng, stream_key(seed, "latency.response"), grid_ns), maker, STRATEGIES / strategy, params,
+        seed=seed,
+        rows=rows,
+        rules=rules,
+        queue=queue,
+        queue_n=rng.choice((3.0, 3.0, 2.0, 1.0, 0.5, 2.5)),
+        entry=_latency(rng, stream_key(seed, "latency.entry"), grid_ns),
+        response=_latency(rng, stream_key(seed, "latency.response"), grid_ns),
+        maker=maker,
+        strategy=STRATEGIES / strategy,
+        params=params,
         to=last - rng.randint(0, 2000) * MS if rng.random() < 0.3 else None,
         rows_per_chunk=rng.choice((None, 1, 7, 100, 1000)),
     )
@@ -57,7 +64,7 @@ def draw(seed: int, messages: int = 700) -> Case:
 
 def _market(rng: random.Random) -> tuple[dict[str, Any], Callable[[int], int]]:
     form = rng.choice(("plain", "tick", "figures", "decade"))
-    rules = {
+    rules: dict[str, Any] = {
         "price_quantum": "0.1", "lot_size": "0.01", "tick_quanta": 1, "significant_figures": 0,
         "min_notional": "0", "maker_fee": rng.choice(("0", "0.00015", "-0.00003", "0.0002")),
         "taker_fee": rng.choice(("0.00045", "0.0005", "0.0003333")),

@@ -14,7 +14,9 @@ Said = tuple[int, int, int]  # tag, px, qty
 class World:
     """The true book, on whole grid numbers; side +1 holds bids."""
 
-    def __init__(self, rng: random.Random, price: Callable[[int], int], lots: int, depth: int) -> None:
+    def __init__(
+        self, rng: random.Random, price: Callable[[int], int], lots: int, depth: int
+    ) -> None:
         self.rng, self.price, self.lots, self.depth = rng, price, lots, depth
         self.levels: dict[int, dict[int, int]] = {1: {}, -1: {}}
         self.dirty: set[tuple[int, int]] = set()
