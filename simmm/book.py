@@ -9,7 +9,7 @@ show at (price, side), or -1 for unknown. Per side:
 
 - `edge`: keys below are unknown, whatever the cell says.
 - `top`: the best key shown since an image or a bbo last said where the side begins; keys above are
-  empty, whatever the cell says.
+  empty, whatever the cell says. `NO_KEY`, after a gap or in an empty side: the cells tell.
 - `bound`: no level is above. It is lazy: rows only raise it, `best` lowers it when somebody asks,
   and that nobody can see.
 """
@@ -74,7 +74,8 @@ def shown_within(book: Any, side: int, px: int, edge: int) -> int:
     key = key_of(side, px)
     if not in_window(book, px) or key < edge:
         return UNKNOWN
-    if key > book.top[side]:
+    top = book.top[side]
+    if key > top and top != NO_KEY:
         return 0
     return book.cells[cell_of(book, side, px)]
 

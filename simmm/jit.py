@@ -92,7 +92,8 @@ if hasattr(os, "register_at_fork"):
 # ------------------------------------------------------------------------------ what others call
 
 
-_WITHOUT_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # only entries need one
+# Only entries need wrappers. No kernel allocates, so nothing it is given needs counting.
+_CALLEE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
 _kernels: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
@@ -107,9 +108,9 @@ def kernel(function: Function, boundscheck: bool = False) -> Function:
         return function
     _kernels.add(function)
     if not boundscheck:
-        return register_jitable(**_WITHOUT_WRAPPERS)(function)
+        return register_jitable(**_CALLEE)(function)
     setattr(function, BOUNDS_CHECKED, True)
-    return register_jitable(boundscheck=True, **_WITHOUT_WRAPPERS)(function)
+    return register_jitable(boundscheck=True, **_CALLEE)(function)
 
 
 def load_kernels(path: Path, boundscheck: bool = False) -> ModuleType:
@@ -154,7 +155,7 @@ def compiled(function: Function) -> Function:
     """
     if INTERPRETED:
         return function
-    entry: Any = numba.njit(nogil=True)(function)
+    entry: Any = numba.njit(nogil=True, _nrt=False)(function)
     entry._cache = _Store(entry.py_func)
     return entry
 

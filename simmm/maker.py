@@ -140,7 +140,7 @@ def _tell(
     event.side = side
     event.px = float(px)
     event.qty = float(qty)
-    event.flags = flags
+    event.marks = flags
     maker.record.now_ns = maker.now
     maker.record.position = float(maker.position)
     observe(event, maker.record, memory, params)
@@ -264,7 +264,7 @@ def step_response(
     on_response(maker, response)
     if response.kind == FILLED:
         _tell(observe, maker, memory, params, EVENT_FILL, response.venue_ts, 0, response.side,
-              response.px, response.quantity, response.flags)
+              response.px, response.quantity, response.marks)
         if maker.quote_on_fill:
             quote_step(quote, maker, books, mail, out, memory, params)
 

@@ -124,7 +124,7 @@ Latency = np.dtype(
         ("form", "i8"),  # 0 constant, 1 uniform, 2 exponential, 3 lognormal (venue/latency.py)
         ("low_ns", "i8"),  # no draw is below this; >= 1
         ("scale_ns", "f8"),  # width, mean or median above `low_ns`
-        ("shape", "f8"),  # sigma of the lognormal
+        ("log_sd", "f8"),  # sigma of the lognormal
         ("cap_ns", "i8"),  # no draw is above this
         ("key", "i8"),  # stream of random numbers
         ("draws", "i8"),  # draws so far: the counter
@@ -218,7 +218,7 @@ Response = np.dtype(
         ("quantity", "i8"),  # lots filled, or lots resting
         ("leaves", "i8"),  # lots still open
         ("fee", "i8"),  # money quanta
-        ("flags", "i8"),  # of a fill
+        ("marks", "i8"),  # of a fill
     ],
     align=True,
 )
@@ -378,7 +378,7 @@ Event = np.dtype(
         ("side", "i8"),  # of the aggressor, or of our order
         ("px", "f8"),  # quanta
         ("qty", "f8"),  # lots
-        ("flags", "i8"),
+        ("marks", "i8"),
     ],
     align=True,
 )
@@ -526,7 +526,7 @@ FillRow = np.dtype(
         ("quantity", "i8"),
         ("leaves", "i8"),
         ("fee", "i8"),
-        ("flags", "i8"),
+        ("marks", "i8"),
         ("mid2", "i8"),  # before the fill's block
         ("position", "i8"),  # after the fill
         ("placed_ts", "i8"),

@@ -63,7 +63,7 @@ class LatencySettings:
         record["form"] = LATENCY_FORMS.index(self.form)
         record["low_ns"] = max(self.low_ns, 1)
         record["scale_ns"] = self.scale_ns
-        record["shape"] = self.shape
+        record["log_sd"] = self.shape
         record["cap_ns"] = self.cap_ns
         record["key"] = key
 

@@ -32,7 +32,7 @@ def fills(run: Run) -> Fills:
     """Count the fills and describe them."""
     table, hours = run.fills, run.hours
     count = len(table["ts"])
-    taker = (table["flags"] & TAKER) != 0
+    taker = (table["marks"] & TAKER) != 0
     quantity = table["quantity"]
     waited = (table["ts"] - table["placed_ts"])[~taker] / 1e9
     volume = exact_sum(quantity)
@@ -48,7 +48,7 @@ def fills(run: Run) -> Fills:
         fees_paid=2 * exact_sum(table["fee"]) * run.half_quantum,
         mean_size=volume * run.lot / count if count else None,
         flagged={
-            name: share(int(np.count_nonzero(table["flags"] & bit)), count) for name, bit in _FLAGS
+            name: share(int(np.count_nonzero(table["marks"] & bit)), count) for name, bit in _FLAGS
         },
         time_to_fill_s=quantiles(waited),
     )
@@ -105,7 +105,7 @@ def queue(run: Run) -> Queue:
     """Describe the place at the join, of all resting orders and of those behind the maker fills."""
     table = run.orders
     resting = (table["end"] != REJECTED) & (table["ahead_at_join"] >= 0)
-    maker = (run.fills["flags"] & TAKER) == 0
+    maker = (run.fills["marks"] & TAKER) == 0
     joined = _places(table["ahead_at_join"][resting], table["level_at_join"][resting])
     filled = _places(run.fills["ahead_at_join"][maker], run.fills["level_at_join"][maker])
     return Queue(

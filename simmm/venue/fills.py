@@ -91,7 +91,7 @@ def fill(venue: Any, mail: Any, out: Any, slot: int, px: int, lots: int, flags: 
     row.quantity = lots
     row.leaves = order.leaves
     row.fee = fee
-    row.flags = flags
+    row.marks = flags
     row.mid2 = venue.mid2
     row.position = venue.account.position
     row.placed_ts = order.placed_ts

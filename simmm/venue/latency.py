@@ -41,7 +41,7 @@ def next_arrival(latency: Any, ts: int) -> int:
             latency.form,
             latency.low_ns,
             latency.scale_ns,
-            latency["shape"],  # as an attribute NumPy has taken the name, in plain Python
+            latency.log_sd,
             latency.key,
             latency.draws,
         )

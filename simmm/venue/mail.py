@@ -40,7 +40,7 @@ def respond(
     response.quantity = lots
     response.leaves = leaves
     response.fee = fee
-    response.flags = flags
+    response.marks = flags
     mail.response_tail += 1
     return arrival
 

@@ -1,7 +1,7 @@
 """Runs a scenario in memory and keeps everything it wrote; as a script, tells the digests.
 
 ``python -m tests.contract.runs JOB ...`` runs jobs of the form
-``{"scenario": ..., "tapes": [...], "sets": [...], "rows_per_chunk": ...}`` in a process of its own
+``{"scenario": ..., "tapes": [...], "sets": ..., "rows_per_chunk": ...}`` in a process of its own
 and prints one JSON line for each: what `Outcome.digests` returns.
 """
 
@@ -22,9 +22,10 @@ import numpy as np
 
 from simmm.backtest import book_window, make_settings
 from simmm.scenario import Resolved, load_scenario
+from simmm.feed import Feed
 from simmm.simulation import TABLES, Simulation
 from simmm.strategy.load import load_strategy
-from simmm.tape import TapeSpec, TapeStream, open_tapes
+from simmm.tape import Chunk, TapeSpec, TapeStream, open_tapes
 
 ROOT = Path(__file__).parents[2]
 STATES = ("venues", "venue_books", "makers", "maker_books", "mails", "memories")
@@ -95,8 +96,10 @@ def resolve(
     return load_scenario(file, sets=sets, tape=[str(p) for p in tapes], strategy=strategy)
 
 
-def simulate(resolved: Resolved, stream: TapeStream) -> Simulation:
-    """Build the simulation of a scenario, as `backtest.run` does."""
+def simulate(
+    resolved: Resolved, stream: TapeStream, window: int | None = None
+) -> Simulation:
+    """Build the simulation of a scenario, as `backtest.run` does; `window` is the books' own."""
     strategy = load_strategy(resolved.strategy_path)
     markets = [resolved.market_rules(stream.markets[0]), *stream.markets[1:]]
     return Simulation(
@@ -104,18 +107,41 @@ def simulate(resolved: Resolved, stream: TapeStream) -> Simulation:
         strategy,
         strategy.params.filled(resolved.scenario.strategy.params),
         make_settings(resolved, stream, markets[0]),
-        book_window=book_window(stream),
+        book_window=window or book_window(stream),
     )
 
 
-def run(resolved: Resolved, *, rows_per_chunk: int | None = None) -> Outcome:
-    """Run a scenario whose tapes are files."""
+def advance_through(
+    simulation: Simulation, chunks: Iterable[Chunk], feed: Feed, tables: Tables
+) -> None:
+    """Run to the end with a window of one's own."""
+    for chunk in chunks:
+        for _ in feed.push(chunk):
+            if simulation.step(feed, tables):
+                return
+
+
+def run(
+    resolved: Resolved,
+    *,
+    rows_per_chunk: int | None = None,
+    window_rows: int | None = None,
+    book_window: int | None = None,
+) -> Outcome:
+    """Run a scenario whose tapes are files.
+
+    `window_rows` is what the engine's window on the tape holds, `book_window` how many quanta the
+    books do.
+    """
     specs = [TapeSpec(list(resolved.tape_paths))]
     specs += [TapeSpec(list(paths), "reference") for paths in resolved.reference_paths]
     with open_tapes(specs, rows_per_chunk=rows_per_chunk) as stream:
-        simulation = simulate(resolved, stream)
+        simulation = simulate(resolved, stream, book_window)
         tables = Tables()
-        simulation.run(stream.chunks(), tables)
+        if window_rows is None:
+            simulation.run(stream.chunks(), tables)
+        else:
+            advance_through(simulation, stream.chunks(), Feed(window_rows), tables)
         simulation.finish(tables)
     return Outcome(tables.joined(), simulation)
 
@@ -125,7 +151,11 @@ def run_job(job: Mapping[str, Any]) -> Outcome:
     resolved = resolve(
         job["scenario"], job["tapes"], job.get("sets", ()), job.get("strategy")
     )
-    return run(resolved, rows_per_chunk=job.get("rows_per_chunk"))
+    return run(
+        resolved,
+        rows_per_chunk=job.get("rows_per_chunk"),
+        window_rows=job.get("window_rows"),
+    )
 
 
 def run_jobs_apart(

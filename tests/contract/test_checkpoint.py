@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simmm.feed import RingFeed
+from simmm.feed import Feed
 from simmm.simulation import Simulation
 from simmm.tape import TapeSpec, open_tapes
 from tests.contract.cases import CASES, Case, Heads
@@ -32,18 +32,18 @@ def run_in_pieces(case: Case, heads: Heads, every: int) -> tuple[Outcome, int]:
     tables, moves = Tables(), 0
     with open_tapes([TapeSpec(resolved.tape_paths[0])], rows_per_chunk=CHUNK_ROWS) as stream:
         simulation = simulate(resolved, stream)
-        feed = RingFeed()
+        feed = Feed()
         for number, chunk in enumerate(stream.chunks()):
-            feed.push(chunk)
-            if simulation.step(feed, tables):
-                break
-            if number % every == every - 1:
+            for _ in feed.push(chunk):
+                ended = simulation.step(feed, tables)
+            if number % every == every - 1 and not ended:
                 state = saved(simulation)
                 for name in STATES:  # nothing of the old one is used any more
                     getattr(simulation, name).view(np.uint8)[...] = 0xAB
                 simulation = simulate(resolved, stream)
                 restore(simulation, state)
                 moves += 1
+        assert ended
         simulation.finish(tables)
     return Outcome(tables.joined(), simulation), moves
 
@@ -65,11 +65,10 @@ def test_every_part_of_the_state_counts(name: str, heads: Heads) -> None:
     tables = Tables()
     with open_tapes([TapeSpec(resolved.tape_paths[0])], rows_per_chunk=CHUNK_ROWS) as stream:
         simulation = simulate(resolved, stream)
-        feed = RingFeed()
+        feed = Feed()
         for number, chunk in enumerate(stream.chunks()):
-            feed.push(chunk)
-            if simulation.step(feed, tables):
-                break
+            for _ in feed.push(chunk):
+                simulation.step(feed, tables)
             if number == 5:
                 state = saved(simulation)
                 del state[name]

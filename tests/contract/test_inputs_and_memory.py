@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from simmm.feed import FIRST_CAPACITY, RingFeed, WholeFeed
+from simmm.feed import Feed
+from simmm.records import WINDOW_ROWS
 from simmm.simulation import Simulation
 from simmm.tape import Chunk, TapeSpec, open_tapes
 from tests.contract.cases import CASES, DATASETS, Heads
-from tests.contract.runs import Outcome, Tables, resolve, run_job, simulate
+from tests.contract.runs import Tables, resolve, run_job, run_jobs_apart, simulate
 from tests.contract.tapes import dataset_file
 
 
@@ -45,11 +46,10 @@ def test_inputs_stay_as_they_were(name: str, heads: Heads) -> None:
         simulation.run(_watched(stream.chunks()), Tables())
     assert simulation.params.tobytes() == params_before
     assert hashlib.sha256(tape.read_bytes()).hexdigest() == file_before
-    assert not any(column.flags.writeable for column in RingFeed().columns)
 
 
 def test_memory_does_not_grow_with_the_tape() -> None:
-    """300,000 rows pass through rings of the size that the first ones had."""
+    """Hundreds of thousands of rows pass through one window and buffers of one size."""
     resolved = resolve("cascade", [dataset_file(DATASETS["cascade"])], {"run.warm_up_s": 60})
     largest = 0
 
@@ -57,20 +57,19 @@ def test_memory_does_not_grow_with_the_tape() -> None:
         nonlocal largest
         largest = max(largest, rows.size)
 
-    with open_tapes([TapeSpec(resolved.tape_paths[0])], rows_per_chunk=10_000) as stream:
-        assert stream.rows > 4 * FIRST_CAPACITY
+    with open_tapes([TapeSpec(resolved.tape_paths[0])]) as stream:
+        assert stream.rows > 4 * WINDOW_ROWS
         simulation = simulate(resolved, stream)
         buffers = _buffers(simulation)
-        feed = RingFeed()
+        feed = Feed()
+        windows = feed.windows.ctypes.data
         for chunk in stream.chunks():
-            feed.push(chunk)
-            assert max(column.size for column in feed.columns) == FIRST_CAPACITY
-            if simulation.step(feed, sink):
-                break
+            for _ in feed.push(chunk):
+                ended = simulation.step(feed, sink)
+        assert ended
+        assert (feed.capacity, feed.windows.ctypes.data) == (WINDOW_ROWS, windows)
         assert _buffers(simulation) == buffers
-    out = simulation.outputs.dtype.fields
-    assert out is not None
-    assert 0 < largest <= max(out[name][0].shape[0] for name in ("fills", "mids"))
+    assert 0 < largest <= simulation.outputs["mids"].shape[1]
 
 
 def test_one_version_is_compiled(heads: Heads) -> None:
@@ -82,16 +81,13 @@ def test_one_version_is_compiled(heads: Heads) -> None:
         assert len(run_job(job).simulation.advance.signatures) == 1  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", ["busy", "poisson"])
-def test_whole_arrays_give_the_same(name: str, heads: Heads) -> None:
-    """Fed from whole arrays in memory instead of rings, nothing changes."""
-    case = CASES[name]
-    job = case.job(heads.of(case))
-    resolved = resolve(case.scenario, [heads.of(case)], case.sets, case.strategy)
-    tables = Tables()
-    with open_tapes([TapeSpec(resolved.tape_paths[0])]) as stream:
-        (chunk,) = stream.chunks()
-        simulation = simulate(resolved, stream)
-        assert simulation.step(WholeFeed(chunk), tables)
-        simulation.finish(tables)
-    assert Outcome(tables.joined(), simulation).digests() == run_job(job).digests()
+def test_a_window_that_is_too_small_grows(heads: Heads) -> None:
+    """Interpreted, because each size of window would be compiled apart."""
+    jobs = [
+        {**case.job(heads(case.dataset, 1_500)), "window_rows": rows, "rows_per_chunk": chunk}
+        for case in (CASES["busy"], CASES["busy_packet"])
+        for rows, chunk in ((WINDOW_ROWS, None), (1 << 11, None), (1 << 4, 300), (1, None))
+    ]
+    (told,) = run_jobs_apart(jobs, environments=[{"NUMBA_DISABLE_JIT": "1"}])
+    assert told[:4] == [told[0]] * 4
+    assert told[4:] == [told[4]] * 4

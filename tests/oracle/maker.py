@@ -257,8 +257,7 @@ class Maker:
             for order in own:
                 if order.state == codes.MODIFYING:  # it stands for a level of any size
                     levels[:] = [level for level in levels if level[0] != order.new_px]
-            for order in list(free):
-                if (order.px, order.quantity) in levels:
+                elif order in free and (order.px, order.quantity) in levels:
                     levels.remove((order.px, order.quantity))
                     free.remove(order)
             if self.settings["moves"] == "modify":

@@ -119,5 +119,5 @@ class _Run:
         for name, flag in (("crossed", codes.CROSSED), ("through", codes.THROUGH),
                            ("unseen", codes.UNSEEN), ("taker", codes.TAKER),
                            ("stale", codes.STALE_MID)):
-            counts[name] = sum(bool(fill["flags"] & flag) for fill in venue.fills)
+            counts[name] = sum(bool(fill["marks"] & flag) for fill in venue.fills)
         return Result(venue.fills, maker.intents, account, venue.ends, counts)

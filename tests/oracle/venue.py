@@ -249,7 +249,7 @@ class Venue:
         )
         self.fills.append({
             "ts": self.now, "known_ts": known, "id": order.id, "side": order.side, "px": px,
-            "quantity": quantity, "leaves": order.leaves, "fee": fee, "flags": flags,
+            "quantity": quantity, "leaves": order.leaves, "fee": fee, "marks": flags,
             "mid2": self.mid2, "position": self.position, "placed_ts": order.placed,
             "ahead_at_join": order.ahead_at_join, "level_at_join": order.level_at_join,
         })

@@ -16,7 +16,7 @@ from tests.swarm.draw import Case, draw
 
 SEEDS = range(20)
 AT_LEAST_100 = ("partial_fills", "modifies", "cancel_races", "gaps", "rejections")
-FILL = ("ts", "known_ts", "id", "side", "px", "quantity", "leaves", "fee", "flags", "mid2",
+FILL = ("ts", "known_ts", "id", "side", "px", "quantity", "leaves", "fee", "marks", "mid2",
         "position", "placed_ts", "ahead_at_join", "level_at_join")
 INTENT = ("ts", "seq", "kind", "id", "new_id", "side", "px", "quantity", "tif", "arrival_ts")
 ORDER = ("id", "side", "px", "quantity", "filled", "tif", "sent_ts", "placed_ts", "end", "reason",

@@ -137,7 +137,7 @@ def drawn_rows(seconds: int = 7200, seed: int = 1, rate: float = 0.15) -> tuple[
                 level = int(draw.integers(0, 4000))
                 ahead = 0.0 if taker else level * float(draw.random())
                 fill = {"ts": ts + S // 2, "known_ts": ts + S // 2 + S // 10, "id": order + side,
-                        "side": side, "px": px, "quantity": quantity, "fee": fee, "flags": flags,
+                        "side": side, "px": px, "quantity": quantity, "fee": fee, "marks": flags,
                         "mid2": before, "position": position, "placed_ts": ts - 3 * S,
                         "ahead_at_join": ahead, "level_at_join": level}  # fmt: skip
                 rows["fills"].append(fill)
@@ -175,7 +175,7 @@ def _order(fill: dict[str, Any], filled: int, end: int, refused: int) -> dict[st
     return {
         "id": fill["id"], "side": fill["side"], "px": fill["px"],
         "quantity": fill["quantity"] + 5, "filled": filled,
-        "tif": IOC if fill.get("flags", 0) & TAKER else ALO,
+        "tif": IOC if fill.get("marks", 0) & TAKER else ALO,
         "sent_ts": fill["placed_ts"] - S // 10, "placed_ts": fill["placed_ts"],
         "end_ts": fill["ts"], "end": end, "reason": WOULD_CROSS if refused else 0,
         "ahead_at_join": fill["ahead_at_join"], "level_at_join": fill["level_at_join"],

@@ -186,9 +186,9 @@ def test_without_a_whole_book_the_last_whole_mid_is_used_and_the_fill_marked() -
     venue = _venue()
     venue.new(1, BID, 100, 5)
     venue.feed(image(ASK)).feed(trade(SELLER, 99, 2))
-    assert [(fill["mid2"], fill["flags"] & STALE_MID) for fill in venue.fills] == [(201, STALE_MID)]
+    assert [(fill["mid2"], fill["marks"] & STALE_MID) for fill in venue.fills] == [(201, STALE_MID)]
     venue.feed(ASKS).feed(trade(SELLER, 99, 2))
-    assert venue.fills[1]["flags"] & STALE_MID == 0
+    assert venue.fills[1]["marks"] & STALE_MID == 0
 
 
 def test_maker_and_venue_agree_on_every_figure_once_all_is_heard(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_rule_2c_the_first_sight_of_a_level_joined_unseen_is_all_ahead_of_us() -
     assert venue.ahead(1) == 30
     venue.feed(trade(SELLER, 90, 32))
     assert venue.filled == [(1, 90, 2)]
-    assert venue.fills[0]["flags"] == UNSEEN
+    assert venue.fills[0]["marks"] == UNSEEN
     assert venue.fills[0]["level_at_join"] == 30
 
 
@@ -336,7 +336,7 @@ def test_rule_3a_the_better_price_is_served_first() -> None:
     venue.new(2, BID, 100, 4)
     venue.feed(trade(SELLER, 99, 6))
     assert venue.filled == [(2, 100, 4), (1, 99, 2)]
-    assert [fill["flags"] for fill in venue.fills] == [THROUGH, 0]
+    assert [fill["marks"] for fill in venue.fills] == [THROUGH, 0]
 
 
 def test_rule_3b_a_small_sweep_fills_no_more_than_its_size() -> None:
@@ -345,7 +345,7 @@ def test_rule_3b_a_small_sweep_fills_no_more_than_its_size() -> None:
     venue.new(1, BID, 100, 1000)
     venue.feed(trade(SELLER, 95, 1))
     assert venue.filled == [(1, 100, 1)]
-    assert venue.fills[0]["flags"] == THROUGH
+    assert venue.fills[0]["marks"] == THROUGH
     assert venue.order(1)["leaves"] == 999
 
 
@@ -372,7 +372,7 @@ def test_rule_3c_the_opposite_best_that_reaches_us_fills_at_our_price_what_it_sh
     venue.new(1, BID, 100, 50)
     venue.feed(bbo(ASK, 98, 7))
     assert venue.filled == [(1, 100, 7)]
-    assert venue.fills[0]["flags"] == CROSSED
+    assert venue.fills[0]["marks"] == CROSSED
     assert venue.order(1)["leaves"] == 43
 
 
@@ -400,7 +400,7 @@ def test_rule_3d_taken_liquidity_is_gone_until_the_level_changes() -> None:
     for number in (1, 2, 3, 4):
         venue.new(number, BID, 101, 4, IOC)
     assert venue.filled == [(1, 101, 4), (2, 101, 4), (3, 101, 2)]
-    assert all(fill["flags"] == TAKER for fill in venue.fills)
+    assert all(fill["marks"] == TAKER for fill in venue.fills)
     venue.feed(ASKS).feed(depth(ASK, 101, 10)).feed(bbo(ASK, 101, 10)).feed(ASKS)
     venue.new(5, BID, 101, 4, IOC)
     assert len(venue.fills) == 3
@@ -434,7 +434,7 @@ def test_rule_3d_a_taker_walks_levels_and_the_rest_of_gtc_rests_behind_nobody() 
     assert (venue.order(1)["leaves"], venue.ahead(1)) == (5, 0)
     venue.feed(trade(SELLER, 102, 2))
     assert venue.filled[2:] == [(1, 102, 2)]
-    assert venue.fills[2]["flags"] & TAKER == 0
+    assert venue.fills[2]["marks"] & TAKER == 0
 
 
 # -------------------------------------------------------------- rule 6: bounds of a place

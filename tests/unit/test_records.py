@@ -10,9 +10,6 @@ import pytest
 from simmm import records
 from simmm.venue.queue import published, queue_model
 
-#: Written by kernels and read as columns only: a field may carry a name that NumPy has taken.
-WRITTEN_ONLY = ("FillRow", "IntentRow", "OrderRow", "EquityRow", "BeliefRow", "MidRow", "Outputs")
-
 
 def _dtypes() -> dict[str, np.dtype]:
     found = {name: value for name, value in vars(records).items() if isinstance(value, np.dtype)}
@@ -41,9 +38,7 @@ def test_the_dtypes_are_found() -> None:
 
 @pytest.mark.parametrize("name", DTYPES)
 def test_no_field_carries_a_name_that_numpy_records_have_taken(name: str) -> None:
-    """In plain Python `record.flags` is NumPy's attribute, not the field of that name."""
-    if name in WRITTEN_ONLY:
-        return
+    """In plain Python `record.flags` would be NumPy's attribute, not the field of that name."""
     taken = [
         f"{place}.{field}"
         for place, field, _ in _fields(DTYPES[name], name)

@@ -17,7 +17,7 @@ HALF = rules().money_quantum / 2
 def fill(second, side, px, quantity, mid2, position, fee=0, flags=0):
     ts = START + round(second * S)
     return {"ts": ts, "side": side, "px": px, "quantity": quantity, "mid2": mid2, "fee": fee,
-            "position": position, "flags": flags, "placed_ts": ts - S}  # fmt: skip
+            "position": position, "marks": flags, "placed_ts": ts - S}  # fmt: skip
 
 
 def mids(*pairs):

@@ -299,11 +299,11 @@ def test_a_modified_order_is_flagged_by_where_it_stands_now() -> None:
     venue = _venue(modify="in_place")
     venue.new(1, BID, 90, 5, GTC)
     venue.modify(1, BID, 101, 12)
-    assert venue.fills[0]["flags"] == TAKER
+    assert venue.fills[0]["marks"] == TAKER
     venue.new(2, BID, 90, 5)
     venue.modify(2, BID, 99, 5)
     venue.feed(trade(SELLER, 98, 99))
-    assert all(not fill["flags"] & UNSEEN for fill in venue.fills)
+    assert all(not fill["marks"] & UNSEEN for fill in venue.fills)
 
 
 # ------------------------------------------------------------- rule 5: when requests arrive

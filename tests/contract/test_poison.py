@@ -1,0 +1,159 @@
+"""No look-ahead: with a false future the past stays, bit for bit, for every strategy.
+
+The exchange may know what has happened, the maker what has arrived. So of two tapes that differ
+only in what nobody can know at t, all that is written up to t must be the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simmm.backtest import WINDOW_PER_REACH
+from simmm.records import BOOK_WINDOW
+from simmm.tape import info
+from tests.contract import poison
+from tests.contract.cases import BUSY, DATASETS, QUICK, Heads
+from tests.contract.runs import ROOT, Outcome, digest, resolve, run
+from tests.contract.tapes import Columns, read, write
+
+ROWS = 8_000
+TIMES = 4
+STRATEGIES = [*sorted((ROOT / "strategies").glob("*.py")), BUSY]
+LOTS = {"cascade": 1_000, "poisson": 5}
+#: Tables, and the column that says when a row was written.
+WHEN = {"fills": "ts", "orders": "end_ts", "intents": "ts", "equity": "ts", "beliefs": "ts",
+        "mids": "ts"}
+MAKER = ("intents", "beliefs", "memory")
+DAY_MS = 86_400_000
+
+
+def _settings(scenario: str, strategy: Path) -> dict[str, Any]:
+    own = {"strategy.lots": LOTS[scenario]} if strategy == BUSY else {}
+    return {**QUICK, **own}
+
+
+def _run(
+    scenario: str, strategy: Path, tape: Path, window: int, sets: dict[str, Any]
+) -> Outcome:
+    resolved = resolve(scenario, [tape], {**_settings(scenario, strategy), **sets}, strategy)
+    return run(resolved, book_window=window)
+
+
+def until(outcome: Outcome, t: int) -> dict[str, str]:
+    """Return digests of all that was written up to `t`."""
+    kept = {name: outcome.rows(name) for name in WHEN}
+    kept = {name: rows[rows[WHEN[name]] <= t] for name, rows in kept.items()}
+    if "memory" in outcome.tables:  # written with the beliefs
+        kept["memory"] = outcome.tables["memory"][: kept["beliefs"].size]
+    return {name: f"{rows.size} {digest(rows)}" for name, rows in kept.items()}
+
+
+def _window(*tapes: Path) -> int:
+    """Return the size of the books that the true tapes ask for; it isn't the subject here."""
+    reach = max(info(tape).reach_px_99 for tape in tapes)
+    return max(BOOK_WINDOW, WINDOW_PER_REACH * reach)
+
+
+def _times(columns: Columns) -> list[int]:
+    """Return moments to poison at: as something happens, as something arrives, and between."""
+    rng = np.random.default_rng(columns["px"].size)
+    rows = rng.integers(ROWS // 3, ROWS * 4 // 5, TIMES)
+    chosen = [columns[("exch_ts", "local_ts")[n % 2]][row] for n, row in enumerate(rows)]
+    return [int(ts) + (0, 0, 1, -1)[n % 4] for n, ts in enumerate(chosen)]
+
+
+@pytest.fixture(params=["cascade", "poisson"])
+def scenario(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=STRATEGIES, ids=lambda path: path.stem)
+def strategy(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
+def _compare(
+    scenario: str,
+    strategy: Path,
+    heads: Heads,
+    folder: Path,
+    poisoned: Callable[[Columns, int], Columns],
+    tables: tuple[str, ...] = (*WHEN, "memory"),
+    sets: dict[str, Any] | None = None,
+) -> None:
+    """Run with the true tape and with poisoned ones, and compare what was written before."""
+    true = heads(DATASETS[scenario], ROWS)
+    columns, market = read(true), info(true).market
+    window = _window(true)
+    base = _run(scenario, strategy, true, window, sets or {})
+    differed = 0
+    for t in _times(columns):
+        false = write(folder / f"{t}.parquet", poisoned(columns, t), market)
+        changed = _run(scenario, strategy, false, window, sets or {})
+        expected, found = until(base, t), until(changed, t)
+        for table in tables:
+            assert found.get(table) == expected.get(table), f"{table} up to {t}"
+        assert int(expected["intents"].split()[0]) > 0, "nothing was decided before t"
+        differed += changed.digests()["chain_maker"] != base.digests()["chain_maker"]
+    assert differed == TIMES, "the poison was not even tasted after t"
+
+
+def test_false_future(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:
+    """Rows with exch_ts > t are garbage: exchange and maker are the same up to t."""
+    _compare(scenario, strategy, heads, tmp_path, lambda c, t: poison.false_future(c, t, 1))
+
+
+def test_no_future(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:
+    """The tape ends at t: what was written up to t is the same."""
+    _compare(scenario, strategy, heads, tmp_path, poison.cut)
+
+
+def test_false_arrivals(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:
+    """What arrives after t arrives at other times after t: nothing changes up to t."""
+    _compare(scenario, strategy, heads, tmp_path, lambda c, t: poison.false_arrivals(c, t, 2))
+
+
+def test_false_unseen(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:
+    """Rows with local_ts > t are garbage, even such as have happened: the maker is the same.
+
+    Answers take a day, since through them the exchange's knowledge would reach the maker.
+    """
+    sets = {"venue.latency.response": {"form": "constant", "ms": DAY_MS}}
+    _compare(
+        scenario, strategy, heads, tmp_path, lambda c, t: poison.false_unseen(c, t, 3), MAKER, sets
+    )
+
+
+def test_false_reference(heads: Heads, tmp_path: Path) -> None:
+    """A market that is only watched: its rows with local_ts > t change nothing up to t."""
+    true = heads(DATASETS["quiet"], ROWS)
+    columns, market = read(true), info(true).market
+    tape = heads(DATASETS["cascade"], ROWS)
+    window = _window(true, tape)
+
+    def with_reference(path: Path) -> Outcome:
+        return _run("cascade", BUSY, tape, window, {"tape.references": [{"file": str(path)}]})
+
+    base = with_reference(true)
+    for t in _times(read(tape)):
+        false = write(tmp_path / f"{t}.parquet", poison.false_unseen(columns, t, 4), market)
+        changed = with_reference(false)
+        assert until(changed, t) == until(base, t)
+        assert changed.digests()["chain_maker"] != base.digests()["chain_maker"]
+
+
+def test_a_peek_would_be_seen(heads: Heads, tmp_path: Path) -> None:
+    """Poisoned half a second early, the past does change."""
+    true = heads(DATASETS["cascade"], ROWS)
+    columns = read(true)
+    window = _window(true)
+    base = _run("cascade", BUSY, true, window, {})
+    for n, t in enumerate(_times(columns)):
+        early = poison.false_future(columns, t - 500_000_000, 5)
+        false = write(tmp_path / f"{n}.parquet", early, info(true).market)
+        assert until(_run("cascade", BUSY, false, window, {}), t) != until(base, t)
