@@ -36,7 +36,6 @@ from simmm.strategy.load import Strategy
 from simmm.venue.exchange import (
     apply_packets,
     open_venue,
-    pass_time,
     read_mid,
     samples_due,
     serve_request,
@@ -46,6 +45,7 @@ from simmm.venue.exchange import (
 )
 from simmm.venue.mail import next_request_ts, next_response_ts
 from simmm.venue.queue import QueueModel
+from simmm.venue.resting import pass_time
 from simmm.views import see_packets
 
 Advance = Callable[..., None]
@@ -171,7 +171,8 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                     elif window.final or window.bound_ts > maker.end_ts:
                         if samples_due(venue, venue_books[0], out, maker.end_ts + 1):
                             read_mid(venue, venue_books[0], out)
-                            pass_time(venue, max(venue.now, maker.end_ts))
+                            pass_time(venue, max(venue.passed_ts, maker.end_ts))
+                            venue.now = max(venue.now, maker.end_ts)
                             window.status = ENDED
                             return
                     else:

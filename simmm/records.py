@@ -98,7 +98,7 @@ LADDER = 16  # levels per side a strategy may want
 BLOCKS = 64  # recent blocks whose mid the maker remembers
 TAKEN = 128  # levels from which we took and that were not shown since
 BOOK_WINDOW = 1 << 14  # quanta the default book holds
-WINDOW_ROWS = 1 << 16  # of the tape that the engine holds at once
+WINDOW_ROWS = 1 << 14  # of the tape that the engine holds at once
 NEVER = (1 << 62) - 1  # a time that never comes, ns
 NO_BID = -1
 NO_ASK = 1 << 60
@@ -257,6 +257,7 @@ def venue_dtype(queue_state: np.dtype) -> np.dtype:
             ("account", Account),
             ("settings", QueueSettings),
             ("now", "i8"),  # ns
+            ("passed_ts", "i8"),  # quoting times are accounted up to here, ns
             ("block_ts", "i8"),  # exch_ts of the block being applied, ns
             ("mid2", "i8"),  # half quanta, before the block
             ("best_bid", "i8"),  # before the block, quanta
@@ -267,6 +268,10 @@ def venue_dtype(queue_state: np.dtype) -> np.dtype:
             ("own_ask", "i8"),
             ("own_key", "i8", (2,)),  # best own prices of asks and bids, as keys of the book
             ("deep", "i8", (2,)),  # 1: more than one own price on the side
+            ("quiet_low", "i8", (2,)),  # where rows of asks and bids only set a cell, quanta
+            ("quiet_high", "i8", (2,)),
+            ("quiet_best", "i8", (2,)),
+            ("quiet_own", "i8", (2,)),
             ("n_bids", "i8"),
             ("n_asks", "i8"),
             ("bids", "i8", (ORDER_SLOTS,)),  # slots, best price first, then joined_seq
@@ -496,6 +501,8 @@ def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
             ("arrival_hi", "i8"),  # arrivals known
             ("bound_ts", "i8"),  # unknown packets have exch_ts >= this and local_ts >= this
             ("final", "i8"),  # 1: nothing more will come
+            ("oldest", "i8"),  # no packet before is needed any more
+            ("marked", "i8"),  # arrivals taken into account in `unseen`
             ("packet", "i8"),  # venue's cursor
             ("row", "i8"),
             ("arrival", "i8"),  # maker's cursor
@@ -508,6 +515,7 @@ def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
             ("arrival_ts", "i8", (rows,)),  # local_ts, ns
             ("arrival_packet", "i8", (rows,)),
             ("tag", "u1", (rows,)),
+            ("unseen", "u1", (rows,)),  # packets the maker has not seen
         ],
         align=True,
     )

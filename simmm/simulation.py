@@ -159,6 +159,7 @@ class Simulation:
         venue["sample_ns"] = settings.sample_ns
         venue["next_sample_ts"] = settings.t0_ns + settings.sample_ns
         venue["now"] = settings.t0_ns
+        venue["passed_ts"] = settings.t0_ns
         maker["market"] = rules
         maker["start_ts"] = settings.quote_start_ns
         maker["end_ts"] = settings.end_ns

@@ -70,24 +70,27 @@ def see_rows(book: Any, window: Any, row: int, end: int, packet_ts: int) -> None
 def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
     """See packets of the traded market up to local time `until`, as long as only books change.
 
-    For a maker that neither estimates nor observes. The rows of depth that move nothing but a size
-    are the many, and are dealt with here in a few comparisons that need no branch.
+    For a maker that neither estimates nor observes. Most rows move nothing but a size and only set
+    a cell.
     """
     mask = window.tag.size - 1
     cell_mask = book.cells.size // 2 - 1
-    low = book.low
+    low_ask, high_ask, low_bid, high_bid = _known_range(book)
     n = window.arrival
     high = window.arrival_hi
+    ended_ts = maker.last_packet_ts
     while n < high:
         now = window.arrival_ts[n & mask]
+        if now > until:
+            break
         packet = window.arrival_packet[n & mask]
         info = window.packet_info[packet & mask]
         kind = info & KIND_MASK
-        if now > until or kind > TRADE or info >> INFO_MARKET_SHIFT != 0:
+        if kind > TRADE or info >> INFO_MARKET_SHIFT != 0:
             break
         if kind != TRADE:
             packet_ts = window.packet_ts[packet & mask]
-            fresh = packet_ts >= book.bbo_ts
+            quiet = kind == DEPTH and packet_ts >= book.bbo_ts
             end = window.packet_row[(packet + 1) & mask]
             for i in range(window.packet_row[packet & mask], end):
                 k = i & mask
@@ -95,25 +98,32 @@ def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
                 side = (tag >> 3) & 1
                 px = window.px[k]
                 lots = window.qty[k]
-                key = px * (2 * side - 1)
-                plain = (
-                    fresh
-                    & (kind == DEPTH)
-                    & (px >= low)
-                    & (px - low <= cell_mask)
-                    & ((key <= book.bound[side]) | (lots == 0))
-                    & (key >= book.edge[side])
-                )
-                if plain:
+                low = low_bid if side else low_ask
+                top = high_bid if side else high_ask
+                if quiet and px >= low and px <= top:
                     book.cells[((px & cell_mask) << 1) | side] = lots
                 else:
                     see_level(book, tag, px, lots, packet_ts)
-                    low = book.low
+                    low_ask, high_ask, low_bid, high_bid = _known_range(book)
         if info & INFO_END:
-            maker.last_packet_ts = now
-        maker.now = now
+            ended_ts = now
         n += 1
+    if n > window.arrival:
+        maker.now = window.arrival_ts[(n - 1) & mask]
+        maker.last_packet_ts = ended_ts
     window.arrival = n
+
+
+@kernel
+def _known_range(book: Any) -> tuple[int, int, int, int]:
+    """Return the prices, lowest and highest of asks and of bids, at which a row only sets a cell."""
+    top = book.low + book.cells.size // 2 - 1
+    return (
+        max(-book.bound[0], book.low),
+        min(-book.edge[0], top),
+        max(book.edge[1], book.low),
+        min(book.bound[1], top),
+    )
 
 
 @kernel

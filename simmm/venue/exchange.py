@@ -32,7 +32,7 @@ from simmm.records import (
 from simmm.venue.fills import on_crossing, on_level, on_trade
 from simmm.venue.mail import next_request_ts
 from simmm.venue.requests import LEVELS_PER_TAKER, on_request
-from simmm.venue.resting import refresh
+from simmm.venue.resting import pass_time, refresh
 
 
 @kernel
@@ -62,6 +62,7 @@ def read_mid(venue: Any, book: Any, out: Any) -> None:
     if venue.dirty == 0:
         return
     venue.dirty = 0
+    pass_time(venue, max(venue.block_ts, venue.passed_ts))
     bid = best_bid(book)
     ask = best_ask(book)
     venue.best_bid = bid
@@ -80,29 +81,6 @@ def read_mid(venue: Any, book: Any, out: Any) -> None:
 
 
 @kernel
-def pass_time(venue: Any, ts: int) -> None:
-    """Account for the time quotes rested since the last event; moves the clock to `ts`."""
-    waited = ts - venue.now
-    venue.now = ts
-    if venue.n_bids > 0:
-        venue.quoted_bid_ns += waited
-        if venue.own_bid >= venue.best_bid:
-            venue.touch_bid_ns += waited
-    if venue.n_asks > 0:
-        venue.quoted_ask_ns += waited
-        if venue.own_ask <= venue.best_ask:
-            venue.touch_ask_ns += waited
-
-
-@kernel
-def begin_block(venue: Any, book: Any, out: Any, ts: int) -> None:
-    """Start the block of exchange time `ts`."""
-    read_mid(venue, book, out)
-    pass_time(venue, ts)
-    venue.block_ts = ts
-
-
-@kernel
 def samples_due(venue: Any, book: Any, out: Any, ts: int) -> bool:
     """Write the equity samples before `ts`; return False if the buffer is full first."""
     if venue.next_sample_ts < ts:
@@ -110,7 +88,8 @@ def samples_due(venue: Any, book: Any, out: Any, ts: int) -> bool:
     while venue.next_sample_ts < ts:
         if not has_room(out):
             return False
-        pass_time(venue, venue.next_sample_ts)
+        venue.now = venue.next_sample_ts
+        pass_time(venue, venue.now)
         _sample(venue, out)
         venue.next_sample_ts += venue.sample_ns
     return True
@@ -150,70 +129,90 @@ def apply_packets(
     """Apply packets up to exchange time `until`, or to the first that answers the maker.
 
     Stops between rows where a buffer is nearly full; `window.packet` and `window.row` say how far
-    it came. Rows of depth that are near no own order and move nothing but a size are the many:
-    they are dealt with here in a few comparisons that need no branch.
+    it came. Most rows change a level that is neither ours nor the best: those only set a cell.
     """
     mask = window.tag.size - 1
     cell_mask = book.cells.size // 2 - 1
-    low = book.low
     answers = mail.response_tail
     n = window.packet
     high = window.packet_hi
     row = window.row
-    own_ask_key = venue.own_key[0]
-    own_bid_key = venue.own_key[1]
-    while n < high:
+    stopped = False
+    set_quiet(venue, book)
+    while n < high and not stopped:
         ts = window.packet_ts[n & mask]
         if ts > until:
             break
-        end = window.packet_row[(n + 1) & mask]
         info = window.packet_info[n & mask]
-        if info >> INFO_MARKET_SHIFT == 0:
-            if ts != venue.block_ts:
-                if venue.next_sample_ts < ts and not samples_due(venue, book, out, ts):
+        end = window.packet_row[(n + 1) & mask]
+        if info >> INFO_MARKET_SHIFT != 0:
+            row = end
+            n += 1
+            continue
+        if ts != venue.block_ts:
+            if venue.dirty != 0 or venue.next_sample_ts < ts:
+                if not samples_due(venue, book, out, ts):
                     break
-                begin_block(venue, book, out, ts)
-            is_depth = info & KIND_MASK == DEPTH
-            quiet = is_depth & (venue.n_taken + venue.deep[0] + venue.deep[1] == 0)
-            while row < end:
-                k = row & mask
-                tag = np.int64(window.tag[k])
-                side = (tag >> 3) & 1
-                px = window.px[k]
-                lots = window.qty[k]
-                key = px * (2 * side - 1)
-                bound = book.bound[side]
-                own_key = own_bid_key if side else own_ask_key
-                opposite = own_ask_key if side else own_bid_key
-                row += 1
-                plain = (
-                    quiet
-                    & (key != own_key)
-                    & (key < -opposite)
-                    & (px >= low)
-                    & (px - low <= cell_mask)
-                    & ((key <= bound) | (lots == 0))
-                    & (key >= book.edge[side])
-                )
-                if plain:
-                    venue.dirty |= key >= bound
+                read_mid(venue, book, out)
+                set_quiet(venue, book)
+                stopped = not has_room(out)
+            venue.now = ts
+            venue.block_ts = ts
+        while row < end:
+            k = row & mask
+            tag = np.int64(window.tag[k])
+            px = window.px[k]
+            lots = window.qty[k]
+            kind = tag & KIND_MASK
+            side = (tag >> 3) & 1
+            row += 1
+            if kind == DEPTH:
+                if (
+                    px >= venue.quiet_low[side]
+                    and px <= venue.quiet_high[side]
+                    and px != venue.quiet_own[side]
+                    and (lots > 0 or px != venue.quiet_best[side])
+                ):
                     book.cells[((px & cell_mask) << 1) | side] = lots
                     continue
-                _apply_row(verbs, venue, book, mail, out, tag, side, px, lots)
-                low = book.low
-                own_ask_key = venue.own_key[0]
-                own_bid_key = venue.own_key[1]
-                quiet = is_depth & (venue.n_taken + venue.deep[0] + venue.deep[1] == 0)
+            elif kind == TRADE:
+                if side:
+                    if px < venue.own_ask:
+                        continue
+                elif px > venue.own_bid:
+                    continue
+            _apply_row(verbs, venue, book, mail, out, tag, side, px, lots)
+            set_quiet(venue, book)
+            if mail.response_tail != answers:
+                stopped = True
                 if not has_room(out):
                     break
-            if row < end:
-                break
-        row = end
-        n += 1
-        if mail.response_tail != answers or not has_room(out):
-            break
+        if row == end:
+            n += 1
     window.packet = n
     window.row = row
+
+
+@kernel
+def set_quiet(venue: Any, book: Any) -> None:
+    """Set the prices at which a depth row with lots only sets a cell: known, near nothing of ours.
+
+    The best itself is one of them unless it is deleted. While something we took is remembered, or
+    we have several prices on the side, there are none.
+    """
+    top = book.low + book.cells.size // 2 - 1
+    venue.quiet_low[1] = max(book.edge[1], book.low)
+    venue.quiet_high[1] = min(min(book.bound[1], venue.own_ask - 1), top)
+    venue.quiet_best[1] = book.bound[1]
+    venue.quiet_own[1] = venue.own_bid
+    venue.quiet_low[0] = max(max(-book.bound[0], venue.own_bid + 1), book.low)
+    venue.quiet_high[0] = min(-book.edge[0], top)
+    venue.quiet_best[0] = -book.bound[0]
+    venue.quiet_own[0] = venue.own_ask
+    if venue.n_taken > 0 or venue.deep[1]:
+        venue.quiet_high[1] = NO_BID
+    if venue.n_taken > 0 or venue.deep[0]:
+        venue.quiet_high[0] = NO_BID
 
 
 @kernel
@@ -297,7 +296,7 @@ def serve_request(verbs: Any, venue: Any, book: Any, mail: Any, out: Any) -> Non
     """Let the next request on its way arrive and act on it."""
     request = mail.requests[mail.request_head & (mail.requests.size - 1)]
     read_mid(venue, book, out)
-    pass_time(venue, next_request_ts(mail))
+    venue.now = next_request_ts(mail)
     mail.request_head += 1
     on_request(verbs, venue, book, mail, out, request)
     read_mid(venue, book, out)

@@ -28,8 +28,24 @@ def free_slot(venue: Any) -> int:
 
 
 @kernel
+def pass_time(venue: Any, ts: int) -> None:
+    """Account for the time quotes rested, up to `ts`; called before own or best prices change."""
+    waited = ts - venue.passed_ts
+    venue.passed_ts = ts
+    if venue.n_bids > 0:
+        venue.quoted_bid_ns += waited
+        if venue.own_bid >= venue.best_bid:
+            venue.touch_bid_ns += waited
+    if venue.n_asks > 0:
+        venue.quoted_ask_ns += waited
+        if venue.own_ask <= venue.best_ask:
+            venue.touch_ask_ns += waited
+
+
+@kernel
 def enlist(venue: Any, slot: int) -> None:
     """Put an order into its side's list: better price first, then earlier join."""
+    pass_time(venue, venue.now)
     px = venue.orders[slot].px
     if venue.orders[slot].side > 0:
         k = venue.n_bids
@@ -51,6 +67,7 @@ def enlist(venue: Any, slot: int) -> None:
 @kernel
 def delist(venue: Any, slot: int) -> None:
     """Take an order out of its side's list."""
+    pass_time(venue, venue.now)
     if venue.orders[slot].side > 0:
         k = 0
         while venue.bids[k] != slot:

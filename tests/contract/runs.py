@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from simmm.backtest import book_window, make_settings
+from simmm.run_folder import TABLE_ROWS
 from simmm.scenario import Resolved, load_scenario
 from simmm.feed import Feed
 from simmm.simulation import TABLES, Simulation
@@ -55,7 +56,7 @@ class Outcome:
 
     def rows(self, table: str) -> np.ndarray:
         """Return the rows of a table, none if nothing was written."""
-        return self.tables.get(table, np.zeros(0, np.dtype([("ts", "i8"), ("end_ts", "i8")])))
+        return self.tables.get(table, np.zeros(0, TABLE_ROWS[table]))
 
     def digests(self) -> dict[str, str]:
         """Return a digest of every table, field by field, both hash chains, and the state."""

@@ -1,0 +1,1 @@
+"""Faults planted one by one, to show that the tests catch each: `python -m tests.faults`."""

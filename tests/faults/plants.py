@@ -1,0 +1,271 @@
+"""The faults: what is wrong, and the text that makes it so."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """Replace `old`, which must occur `times` in `file`, by `new`."""
+
+    file: str
+    old: str
+    new: str
+    times: int = 1
+
+
+class Fault(NamedTuple):
+    """One fault, made by one or several changes."""
+
+    name: str
+    changes: tuple[Change, ...]
+
+
+def _fault(name: str, *changes: Change) -> Fault:
+    return Fault(name, changes)
+
+
+FILLS = "simmm/venue/fills.py"
+REQUESTS = "simmm/venue/requests.py"
+ACCOUNT = "simmm/venue/account.py"
+EXCHANGE = "simmm/venue/exchange.py"
+LATENCY = "simmm/venue/latency.py"
+QUEUE = "simmm/venue/queue/published.py"
+ENGINE = "simmm/engine.py"
+VIEWS = "simmm/views.py"
+TABLE = "simmm/orders/table.py"
+BOOK = "simmm/book.py"
+LIMITS = "simmm/risk/limits.py"
+
+FAULTS = (
+    _fault(
+        "a fill is booked twice",
+        Change(
+            ACCOUNT,
+            "    account.position += side * lots\n",
+            "    account.position += 2 * side * lots\n",
+        ),
+    ),
+    _fault(
+        "own orders do not share a print",
+        Change(FILLS, "        budget -= lots_filled\n", "        lots_filled += 0\n"),
+    ),
+    _fault(
+        "a small sweep fills a large order",
+        Change(
+            FILLS,
+            "lots_filled = min(order.leaves, budget)\n",
+            "lots_filled = order.leaves\n",
+        ),
+    ),
+    _fault(
+        "the maker sees the book 20 ms early",
+        Change(VIEWS, "        if now > until or", "        if now - 20_000_000 > until or"),
+        Change(
+            ENGINE,
+            "                        if due > until:\n",
+            "                        if due - 20_000_000 > until:\n",
+        ),
+    ),
+    _fault(
+        "the venue looks one row ahead: a mid from within the block",
+        Change(
+            EXCHANGE,
+            "    kind = tag & KIND_MASK\n    if kind == DEPTH:\n",
+            "    kind = tag & KIND_MASK\n    venue.dirty = 1\n    read_mid(venue, book, out)\n"
+            "    if kind == DEPTH:\n",
+        ),
+    ),
+    _fault(
+        "the fee has the wrong sign",
+        Change(
+            ACCOUNT,
+            "account.cash -= side * notional + fee",
+            "account.cash -= side * notional - fee",
+        ),
+    ),
+    _fault(
+        "rebates are rounded down, not toward zero",
+        Change(
+            ACCOUNT,
+            "return -mul_div_floor(notional, -rate_e9, 1_000_000_000)",
+            "return mul_div_floor(notional, rate_e9, 1_000_000_000)",
+        ),
+    ),
+    _fault(
+        "makers pay the taker's fee",
+        Change(
+            ACCOUNT,
+            "market.taker_fee_e9 if is_taker else market.maker_fee_e9",
+            "market.taker_fee_e9",
+        ),
+    ),
+    _fault(
+        "a level that returns puts us first",
+        Change(
+            FILLS,
+            "verbs[CAP](state, venue.settings, lots)",
+            "verbs[CAP](state, venue.settings, 0)",
+        ),
+    ),
+    _fault(
+        "an image puts us at the back of the queue",
+        Change(
+            FILLS,
+            "verbs[DEPTH_CHANGED](state, venue.settings, previous, lots)",
+            "verbs[JOIN](state, venue.settings, float(lots))",
+        ),
+    ),
+    _fault(
+        "a print and its depth change count twice",
+        Change(
+            QUEUE,
+            "cancelled = previous - shown - state.traded",
+            "cancelled = float(previous - shown)",
+        ),
+    ),
+    _fault(
+        "a level joined unseen fills",
+        Change(FILLS, "        elif order.seen:\n", "        else:\n"),
+    ),
+    _fault(
+        "an exact fill leaves the order behind",
+        Change(
+            FILLS,
+            "        budget -= lots_filled\n        if order.leaves == 0:",
+            "        budget -= lots_filled\n        if order.leaves < 0:",
+        ),
+    ),
+    _fault(
+        "a crossed order fills at the other side's price",
+        Change(
+            FILLS,
+            "fill(venue, mail, out, slot, order.px, lots_filled, CROSSED)",
+            "fill(venue, mail, out, slot, px, lots_filled, CROSSED)",
+        ),
+    ),
+    _fault(
+        "crossing lots are used again at each row",
+        Change(FILLS, "        take(venue, is_bid, px, lots_filled)\n", ""),
+    ),
+    _fault(
+        "liquidity taken is forgotten",
+        Change(REQUESTS, "                take(venue, 0, px, lots)\n", ""),
+        Change(REQUESTS, "                take(venue, 1, px, lots)\n", ""),
+    ),
+    _fault(
+        "latency is ignored",
+        Change(
+            LATENCY,
+            "arrival = max(ts + max(wait, 1), latency.last_ns)",
+            "arrival = max(ts + 1, latency.last_ns)",
+        ),
+    ),
+    _fault(
+        "requests overtake each other",
+        Change(
+            LATENCY,
+            "arrival = max(ts + max(wait, 1), latency.last_ns)",
+            "arrival = ts + max(wait, 1)",
+        ),
+    ),
+    _fault(
+        "a modify to a larger size keeps its place",
+        Change(
+            REQUESTS,
+            "request.px == order.px and request.quantity <= order.leaves",
+            "request.px == order.px",
+        ),
+    ),
+    _fault(
+        "a replaced order keeps its size",
+        Change(
+            REQUESTS,
+            "    order.tif = tif\n    order.modifies = modifies + 1\n",
+            "    order.tif = tif\n    order.leaves = order.quantity = 1\n"
+            "    order.modifies = modifies + 1\n",
+        ),
+    ),
+    _fault(
+        "a cancel is answered but ignored",
+        Change(
+            REQUESTS,
+            "    delist(venue, slot)\n    end_order(venue, out, slot, CANCELLED, NO_REASON)\n",
+            "",
+        ),
+    ),
+    _fault(
+        "a post-only order that crosses is accepted",
+        Change(
+            REQUESTS,
+            "    if crosses and request.tif == ALO:\n        reason = WOULD_CROSS\n",
+            "",
+        ),
+    ),
+    _fault(
+        "minimum notional is not checked",
+        Change(
+            REQUESTS,
+            "px * request.quantity * market.money_scale < market.min_notional",
+            "px * request.quantity * market.money_scale < 0",
+        ),
+    ),
+    _fault(
+        "a timer comes before the packet of its time",
+        Change(
+            ENGINE,
+            "timer_due < min(arrival_due, response_due) and",
+            "timer_due <= min(arrival_due, response_due) and",
+        ),
+        Change(
+            ENGINE,
+            "until = min(min(response_due, timer_due), min(venue_next, maker.end_ts))",
+            "until = min(min(response_due, timer_due - 1), min(venue_next, maker.end_ts))",
+        ),
+    ),
+    _fault(
+        "a request acts before the rows of its time",
+        Change(ENGINE, "request_due < packet_due and", "request_due <= packet_due and"),
+        Change(
+            ENGINE,
+            "packet_due <= min(request_due, venue_until) and",
+            "packet_due <= min(request_due - 1, venue_until) and",
+        ),
+    ),
+    _fault(
+        "the cached mid goes stale",
+        Change(EXCHANGE, "venue.dirty |= key >= bound\n", "venue.dirty |= key > bound\n"),
+        Change(EXCHANGE, "venue.dirty |= key >= book.bound[side]\n", "venue.dirty |= False\n"),
+    ),
+    _fault(
+        "a gap is overlooked",
+        Change(EXCHANGE, "        forget(book)\n", ""),
+    ),
+    _fault(
+        "an image leaves better levels alive",
+        Change(BOOK, "    _fill(book, side, key + 1, book.top[side], 0)\n", ""),
+        Change(
+            BOOK,
+            "    book.bound[side] = key\n    book.top[side] = key\n    book.edge[side] = min(",
+            "    book.edge[side] = min(",
+        ),
+    ),
+    _fault(
+        "the maker's position moves only with the last partial fill",
+        Change(
+            TABLE,
+            "    if response.kind == FILLED:\n",
+            "    if response.kind == FILLED and response.leaves == 0:\n",
+        ),
+    ),
+    _fault(
+        "a modify on its way does not count against the position limit",
+        Change(TABLE, "lots += order.leaves + order.new_leaves", "lots += order.leaves"),
+    ),
+    _fault(
+        "bids are rounded up",
+        Change(
+            LIMITS, "round_down(maker.market, px + WHOLE)", "round_up(maker.market, px - WHOLE)"
+        ),
+    ),
+)
