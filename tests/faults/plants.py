@@ -226,10 +226,16 @@ FAULTS = (
     _fault(
         "a request acts before the rows of its time",
         Change(ENGINE, "request_due < packet_due and", "request_due <= packet_due and"),
+        Change(ENGINE, "acts_due + least_entry_ns\n", "acts_due + least_entry_ns - 1\n"),
         Change(
             ENGINE,
             "packet_due <= min(request_due, venue_until) and",
             "packet_due <= min(request_due - 1, venue_until) and",
+        ),
+        Change(
+            ENGINE,
+            "min(min(request_due, venue_until), maker.end_ts)",
+            "min(min(request_due - 1, venue_until), maker.end_ts)",
         ),
     ),
     _fault(

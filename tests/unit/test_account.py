@@ -176,6 +176,14 @@ def test_the_mid_of_a_fill_is_the_one_before_its_block() -> None:
     assert [fill["mid2"] for fill in venue.fills] == [201, 196]
 
 
+def test_the_mid_of_a_crossed_fill_is_the_one_before_its_block_too() -> None:
+    """Within the block the bids fall to 95 before the ask comes down to ours."""
+    venue = _venue()
+    venue.new(1, BID, 100, 5)
+    venue.feed(image(BID, (95, 3)), image(ASK, (99, 3)), depth(ASK, 98, 1))
+    assert [(fill["quantity"], fill["mid2"]) for fill in venue.fills] == [(3, 201), (1, 201)]
+
+
 def test_the_mid_of_a_request_is_that_of_the_book_when_it_arrives() -> None:
     venue = _venue().feed(depth(ASK, 101, 0))
     venue.new(1, BID, 102, 5, IOC)
