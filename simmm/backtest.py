@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -290,7 +290,7 @@ def _specs(resolved: Resolved, progress: Progress | None, say: Notify) -> list[T
     for n, (source, paths) in enumerate(
         zip((tape, *tape.references), (resolved.tape_paths, *resolved.reference_paths), strict=True)
     ):
-        role = "reference" if n else "trade"
+        role: Literal["trade", "reference"] = "reference" if n else "trade"
         if source.dataset is None:
             specs.append(TapeSpec([ensure_tape(path, notify=say) for path in paths], role))
             continue

@@ -125,7 +125,12 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
 
             if known and packet_due <= min(request_due, venue_until) and packet_due <= maker.end_ts:
                 apply_packets(
-                    verbs, venue, venue_books[0], mail, out, window,
+                    verbs,
+                    venue,
+                    venue_books[0],
+                    mail,
+                    out,
+                    window,
                     min(min(request_due, venue_until), maker.end_ts),
                 )
             elif request_due < packet_due and request_due <= min(venue_until, maker.end_ts):
@@ -149,9 +154,20 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                         n = window.arrival_packet[window.arrival & mask]
                         window.arrival += 1
                         step_packet(
-                            quote, observe, maker, maker_books, mail, out, memory, param, window,
-                            window.packet_row[n & mask], window.packet_row[(n + 1) & mask],
-                            window.packet_ts[n & mask], window.packet_info[n & mask], due,
+                            quote,
+                            observe,
+                            maker,
+                            maker_books,
+                            mail,
+                            out,
+                            memory,
+                            param,
+                            window,
+                            window.packet_row[n & mask],
+                            window.packet_row[(n + 1) & mask],
+                            window.packet_ts[n & mask],
+                            window.packet_info[n & mask],
+                            due,
                         )
                         if maker.quote_on_packet:
                             break
@@ -161,13 +177,9 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                         arrival_due = window.arrival_ts[window.arrival & mask]
                     until = min(venue_next, maker.end_ts)
                     if response_due < arrival_due and response_due <= min(timer_due, until):
-                        step_response(
-                            quote, observe, maker, maker_books, mail, out, memory, param
-                        )
+                        step_response(quote, observe, maker, maker_books, mail, out, memory, param)
                     elif timer_due < min(arrival_due, response_due) and timer_due <= until:
-                        step_timer(
-                            quote, maker, maker_books, mail, out, memory, param, memory_rows
-                        )
+                        step_timer(quote, maker, maker_books, mail, out, memory, param, memory_rows)
                     elif window.final or window.bound_ts > maker.end_ts:
                         if samples_due(venue, venue_books[0], out, maker.end_ts + 1):
                             read_mid(venue, venue_books[0], out)

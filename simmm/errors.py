@@ -4,8 +4,8 @@
 
     SimmmError                      one clear line: what, where, what to do
     ├── TapeError                   the data: unreadable, foreign, unsorted, off-grid, crossed
-    ├── ScenarioError               the scenario or the call: unknown key, wrong type, impossible value
-    ├── StrategyError               the user's strategy: does not load, compile, or stay within limits
+    ├── ScenarioError               the scenario or the call: unknown key, wrong or impossible value
+    ├── StrategyError               the strategy: does not load, compile, or stay within limits
     ├── VenueError                  the exchange, simulated or real, refused to go on
     ├── RunError                    the run or its folder: unwritable, already there, half-written
     └── GoldenError                 the results moved away from the golden reports

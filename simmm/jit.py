@@ -43,7 +43,7 @@ from numba.core.config import _OptLevel
 from numba.core.serialize import dumps
 from numba.extending import overload, register_jitable
 
-from simmm import linking  # noqa: E402
+from simmm import linking
 from simmm.fingerprint import BOUNDS_CHECKED, COMPILED_AS, fingerprint
 from simmm.loading import beside, load_module
 
@@ -155,7 +155,8 @@ def compiled(function: Function) -> Function:
     """
     if INTERPRETED:
         return function
-    entry: Any = numba.njit(nogil=True, _nrt=False)(function)
+    options: dict[str, Any] = {"nogil": True, "_nrt": False}
+    entry: Any = numba.njit(**options)(function)
     entry._cache = _Store(entry.py_func)
     return entry
 

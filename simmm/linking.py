@@ -64,8 +64,8 @@ def install() -> None:
             set_env(self, env_name, env)
 
     finalize_once.__module__ = __name__
-    CPUCodeLibrary.finalize = finalize_once
-    JITCPUCodegen.set_env = set_env_if_there
+    CPUCodeLibrary.finalize = finalize_once  # type: ignore[method-assign]
+    JITCPUCodegen.set_env = set_env_if_there  # type: ignore[method-assign]
 
 
 def _callers_first(entry: Any) -> list[Any]:

@@ -100,9 +100,19 @@ def step_packet(
         see_rows(book, window, row, end, packet_ts)
         if kind == GAP and market == 0:
             maker.record.gaps += 1
-            _tell(observe, maker, memory, params, EVENT_GAP, packet_ts, market, 0,
-                  window.px[row & (window.tag.size - 1)],
-                  window.qty[row & (window.tag.size - 1)], 0)
+            _tell(
+                observe,
+                maker,
+                memory,
+                params,
+                EVENT_GAP,
+                packet_ts,
+                market,
+                0,
+                window.px[row & (window.tag.size - 1)],
+                window.qty[row & (window.tag.size - 1)],
+                0,
+            )
     if info & INFO_END:
         if market == 0:
             maker.last_packet_ts = now
@@ -170,8 +180,19 @@ def _see_trades(
         px = window.px[k]
         maker.record.last_trade_px = float(px)
         maker.record.last_trade_side = float(side)
-        _tell(observe, maker, memory, params, EVENT_TRADE, packet_ts, 0, side, px, window.qty[k],
-              int(tag))
+        _tell(
+            observe,
+            maker,
+            memory,
+            params,
+            EVENT_TRADE,
+            packet_ts,
+            0,
+            side,
+            px,
+            window.qty[k],
+            int(tag),
+        )
         if maker.estimate == 0:
             continue
         if state.sweep_side != side or state.sweep_ts != packet_ts:
@@ -207,9 +228,7 @@ def _count_aggressor(maker: Any, book: Any, packet_ts: int) -> None:
         return
     step = step_at(maker.market, mid2 // 2)
     reach = state.sweep_side * (2 * state.sweep_px - mid2)
-    intensity.on_aggressor(
-        state, maker.now, reach / mid2, spread / mid2, 2.0 * step / mid2
-    )
+    intensity.on_aggressor(state, maker.now, reach / mid2, spread / mid2, 2.0 * step / mid2)
 
 
 @kernel
@@ -263,8 +282,19 @@ def step_response(
     maker.now = response.arrival_ts
     on_response(maker, response)
     if response.kind == FILLED:
-        _tell(observe, maker, memory, params, EVENT_FILL, response.venue_ts, 0, response.side,
-              response.px, response.quantity, response.marks)
+        _tell(
+            observe,
+            maker,
+            memory,
+            params,
+            EVENT_FILL,
+            response.venue_ts,
+            0,
+            response.side,
+            response.px,
+            response.quantity,
+            response.marks,
+        )
         if maker.quote_on_fill:
             quote_step(quote, maker, books, mail, out, memory, params)
 

@@ -48,7 +48,9 @@ class MarketRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ScenarioError(f"market.min_notional: {self.min_notional} must not be negative")
         for name in ("maker_fee", "taker_fee"):
             if abs(Decimal(getattr(self, name))) >= Decimal("0.5"):
-                raise ScenarioError(f"market.{name}: {getattr(self, name)} is a fraction of notional")
+                raise ScenarioError(
+                    f"market.{name}: {getattr(self, name)} is a fraction of notional"
+                )
         if self.tick_quanta < 1:
             raise ScenarioError(f"market.tick_quanta: {self.tick_quanta} must be at least 1")
         if not 0 <= self.significant_figures <= 12:
@@ -60,7 +62,7 @@ class MarketRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def money_scale(self) -> int:
-        """Money quanta per quantum x lot: a power of ten that makes them at most 1e-6 of `quote`."""
+        """Money quanta per quantum x lot: a power of ten; they are at most 1e-6 of `quote`."""
         unit = self._unit
         scale = 1
         while unit / scale > Decimal("0.000001"):
@@ -107,7 +109,8 @@ class MarketRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def step_quanta(self, quanta: int) -> int:
         """Return the valid price step at a price, both in quanta.
 
-        >>> MarketRules(symbol="BTC", price_quantum="0.1", significant_figures=5).step_quanta(1_050_000)
+        >>> rules = MarketRules(symbol="BTC", price_quantum="0.1", significant_figures=5)
+        >>> rules.step_quanta(1_050_000)
         10
         """
         step = self.tick_quanta

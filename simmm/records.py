@@ -486,7 +486,6 @@ Maker = np.dtype(
 NO_FAULT, FAULT_NOT_FINITE, FAULT_LADDER, FAULT_RING = range(4)
 
 
-
 def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
     """Return the dtype of the engine's window on the tape: rings of `rows` places, a power of two.
 

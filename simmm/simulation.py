@@ -295,4 +295,3 @@ class Simulation:
             f"more than {RING} messages were on their way at tape time {self._now()}; "
             "requote less often, quote fewer levels or shorten the latency"
         )
-

@@ -59,7 +59,7 @@ def see_rows(book: Any, window: Any, row: int, end: int, packet_ts: int) -> None
     mask = window.tag.size - 1
     for i in range(row, end):
         k = i & mask
-        tag = np.int64(window.tag[k])
+        tag: Any = np.int64(window.tag[k])
         if tag & KIND_MASK == GAP:
             forget(book)
         else:
@@ -94,7 +94,7 @@ def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
             end = window.packet_row[(packet + 1) & mask]
             for i in range(window.packet_row[packet & mask], end):
                 k = i & mask
-                tag = np.int64(window.tag[k])
+                tag: Any = np.int64(window.tag[k])
                 side = (tag >> 3) & 1
                 px = window.px[k]
                 lots = window.qty[k]
@@ -116,7 +116,7 @@ def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
 
 @kernel
 def _known_range(book: Any) -> tuple[int, int, int, int]:
-    """Return the prices, lowest and highest of asks and of bids, at which a row only sets a cell."""
+    """Return lowest and highest price of asks, then of bids, at which a row only sets a cell."""
     top = book.low + book.cells.size // 2 - 1
     return (
         max(-book.bound[0], book.low),

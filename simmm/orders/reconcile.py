@@ -65,17 +65,15 @@ def _keep(maker: Any, side_index: int, side: int) -> None:
 def _meet(maker: Any, side_index: int, px: int, lots: int) -> bool:
     """Mark the first open target at `px` as met; `lots` 0: of any size. Return whether it was."""
     for k in range(maker.n_targets[side_index]):
-        if maker.target_met[side_index, k] == 0 and maker.target_px[side_index, k] == px:
-            if lots == 0 or maker.target_lots[side_index, k] == lots:
-                maker.target_met[side_index, k] = 1
-                return True
+        fits = lots == 0 or maker.target_lots[side_index, k] == lots
+        if fits and maker.target_met[side_index, k] == 0 and maker.target_px[side_index, k] == px:
+            maker.target_met[side_index, k] = 1
+            return True
     return False
 
 
 @kernel
-def _modify(
-    maker: Any, mail: Any, out: Any, side_index: int, side: int, same_price: bool
-) -> None:
+def _modify(maker: Any, mail: Any, out: Any, side_index: int, side: int, same_price: bool) -> None:
     """Modify resting orders left over, oldest first, to targets left over, in ladder order."""
     for n in range(maker.n_orders):
         order = maker.orders[n]
@@ -118,14 +116,12 @@ def _send_modify(maker: Any, mail: Any, out: Any, order: Any, px: int, lots: int
 
 
 @kernel
-def send_new(
-    maker: Any, mail: Any, out: Any, side: int, px: int, lots: int, tif: int
-) -> None:
+def send_new(maker: Any, mail: Any, out: Any, side: int, px: int, lots: int, tif: int) -> None:
     """Send a new order and enter it in the table."""
-    id = maker.next_id
+    new_id = maker.next_id
     maker.next_id += 1
-    place(maker, id, side, px, lots, tif)
-    _send(maker, mail, out, NEW, id, 0, side, px, lots, tif)
+    place(maker, new_id, side, px, lots, tif)
+    _send(maker, mail, out, NEW, new_id, 0, side, px, lots, tif)
 
 
 @kernel

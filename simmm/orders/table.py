@@ -93,7 +93,7 @@ def on_response(maker: Any, response: Any) -> None:
         order.leaves = response.leaves
         if order.leaves == 0:
             _remove(maker, k)
-    elif kind == REJECTED or kind == CANCELLED or kind == EXPIRED:
+    elif kind in (REJECTED, CANCELLED, EXPIRED):
         _remove(maker, k)
     elif kind == CANCEL_REJECTED:
         if order.state != MODIFYING:

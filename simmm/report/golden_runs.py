@@ -81,9 +81,7 @@ def run_scenario(path: Path) -> golden.Golden:
         return golden.capture(made)
 
 
-def check(
-    folder: Path, names: Sequence[str] = (), told: Told | None = None
-) -> Iterator[Outcome]:
+def check(folder: Path, names: Sequence[str] = (), told: Told | None = None) -> Iterator[Outcome]:
     """Run scenarios and compare each with its golden report.
 
     Parameters

@@ -18,7 +18,7 @@ def worth_at(run: Run, instants: np.ndarray) -> tuple[list[int], np.ndarray, np.
     mid2 = run.mid2_at(instants)
     row = np.searchsorted(fills["ts"], instants, side="right")
     # the end of the run is a point in time like any other: fills there are part of it
-    paid = (fills["side"] * fills["quantity"] * fills["px"] * run.money_scale + fills["fee"])
+    paid = fills["side"] * fills["quantity"] * fills["px"] * run.money_scale + fills["fee"]
     cash = np.concatenate(([0], -np.cumsum(paid)))[row]
     position = np.concatenate(([0], fills["position"]))[row]
     equity = [

@@ -37,9 +37,7 @@ class Samples(NamedTuple):
 def sampled_equity(run: Run) -> Samples:
     """Equity at the mid from the start of quoting on."""
     table, period = run.equity, run.info.period
-    rows = np.flatnonzero(
-        (table["ts"] >= period.quote_start_ns) & (table["ts"] <= period.end_ns)
-    )
+    rows = np.flatnonzero((table["ts"] >= period.quote_start_ns) & (table["ts"] <= period.end_ns))
     worth = table["position"][rows].astype(np.float64) * table["mid2"][rows] * run.money_scale
     equity = (worth + 2.0 * table["cash"][rows]) * run.half_quantum
     ts = table["ts"][rows]

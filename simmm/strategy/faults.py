@@ -125,16 +125,23 @@ def _source_line(file: Path, number: int) -> str:
 
 
 _REASONS = (
-    (r"Cannot unify ([^\n]+?) and ([^\n]+?) for '([^'\n]+)'",
-     "{2} would be {0} in one place and {1} in another"),
+    (
+        r"Cannot unify ([^\n]+?) and ([^\n]+?) for '([^'\n]+)'",
+        "{2} would be {0} in one place and {1} in another",
+    ),
     (r"Untyped global name '([^'\n]+)'", "`{0}` can't be used in a strategy"),
     (r"NameError: name '([^'\n]+)' is not defined", "`{0}` is not defined"),
     (r"Unknown attribute '([^'\n]+)'", "there is no attribute `{0}`"),
-    (r"No implementation of function Function\(<[\w -]*?(\w+)(?: at 0x\w+)?>\) found for signature:"
-     r"\s+>>> \w+\(([^\n]*)\)",
-     "`{0}` does not work on ({1})"),
-    (r"Invalid use of \w+\(([\w.]+)[^\n]*\) with parameters \(([^\n]*)\)",
-     "`{0}` does not work on ({1})"),
+    (
+        r"No implementation of function Function\(<[\w -]*?(\w+)(?: at 0x\w+)?>\) "
+        r"found for signature:"
+        r"\s+>>> \w+\(([^\n]*)\)",
+        "`{0}` does not work on ({1})",
+    ),
+    (
+        r"Invalid use of \w+\(([\w.]+)[^\n]*\) with parameters \(([^\n]*)\)",
+        "`{0}` does not work on ({1})",
+    ),
     (r"Cannot bind '[^\n]+' due to \"TypeError: ([^\"\n]+)\"", "{0}"),
     (r"Unsupported\w*Error: ([^\n]+)", "{0}"),
     (r"Use of unsupported ([^\n]+)", "unsupported {0}"),

@@ -296,8 +296,12 @@ class _Function(ast.NodeVisitor):
             self._fixed(node, value, called=False)
         elif node.id not in self.local:
             hint = suggestion(node.id, self.local)
-            self.refuse(node, "undefined", node.id, "" if hint.startswith("; there") else
-                        f"it is not defined{hint}")
+            self.refuse(
+                node,
+                "undefined",
+                node.id,
+                "" if hint.startswith("; there") else f"it is not defined{hint}",
+            )
 
     def visit_Call(self, node: ast.Call) -> None:
         for keyword in node.keywords:

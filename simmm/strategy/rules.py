@@ -141,10 +141,18 @@ REPLACEMENTS: Mapping[str, str] = {
 #: Names of `math` and NumPy that are the same everywhere.
 EXACT = frozenset({"pi", "e", "tau", "inf", "nan", "zeros", "ones", "full", "float64", "bool_"})
 #: Names of `math` and NumPy that Python has itself.
-PLAIN: Mapping[str, str] = {"fabs": "abs(x)", "abs": "abs(x)", "absolute": "abs(x)",
-                            "min": "min(a, b)", "max": "max(a, b)", "fmod": "x % y",
-                            "mod": "x % y", "square": "x * x", "float_power": "x * x",
-                            "empty": "np.zeros"}
+PLAIN: Mapping[str, str] = {
+    "fabs": "abs(x)",
+    "abs": "abs(x)",
+    "absolute": "abs(x)",
+    "min": "min(a, b)",
+    "max": "max(a, b)",
+    "fmod": "x % y",
+    "mod": "x % y",
+    "square": "x * x",
+    "float_power": "x * x",
+    "empty": "np.zeros",
+}
 
 REDUCTIONS = frozenset({"sum", "mean", "std", "var", "prod", "dot", "cumsum", "cumprod", "trace"})
 

@@ -160,7 +160,7 @@ def apply_packets(
             venue.block_ts = ts
         while row < end:
             k = row & mask
-            tag = np.int64(window.tag[k])
+            tag: Any = np.int64(window.tag[k])
             px = window.px[k]
             lots = window.qty[k]
             kind = tag & KIND_MASK
@@ -247,7 +247,7 @@ def _apply_row(
         # A buyer (side 1) meets own asks.
         if key_of(side, px) >= -venue.own_key[1 - side]:
             on_trade(verbs, venue, mail, out, tag, px, lots)
-    elif kind == SNAPSHOT or kind == BBO:
+    elif kind in (SNAPSHOT, BBO):
         _level_row(verbs, venue, book, mail, out, tag, side, px, lots)
     elif kind == GAP:
         venue.gaps += 1

@@ -113,9 +113,7 @@ def finish(venue: Any, out: Any, slot: int) -> None:
 
 
 @kernel
-def on_trade(
-    verbs: Any, venue: Any, mail: Any, out: Any, tag: int, px: int, lots: int
-) -> None:
+def on_trade(verbs: Any, venue: Any, mail: Any, out: Any, tag: int, px: int, lots: int) -> None:
     """Rule 3: a print of `lots` at `px` meets own orders, best price first, then oldest."""
     buyer = tag & BUY
     budget = lots
@@ -168,7 +166,7 @@ def on_level(
     kind = tag & KIND_MASK
     continued = kind == SNAPSHOT and not tag & FIRST
     # Prices strictly better than px, up to `reach`, hold nothing after this row.
-    clears = kind == BBO or kind == SNAPSHOT
+    clears = kind in (BBO, SNAPSHOT)
     reach = px
     if clears:
         reach = NO_ASK if is_bid else -1
@@ -227,9 +225,7 @@ def _tell(verbs: Any, venue: Any, slot: int, previous: int, lots: int) -> None:
 
 
 @kernel
-def on_crossing(
-    venue: Any, mail: Any, out: Any, is_bid: int, px: int, lots: int
-) -> None:
+def on_crossing(venue: Any, mail: Any, out: Any, is_bid: int, px: int, lots: int) -> None:
     """Rule 3, last part: the other side shows `lots` at a price that reaches own orders."""
     available = lots - taken_at(venue, is_bid, px)
     while available > 0:

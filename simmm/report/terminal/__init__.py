@@ -18,9 +18,7 @@ from simmm.report.terminal.parts import side_by_side
 __all__ = ["render"]
 
 
-def render(
-    run: Report | str | Path, console: Console, folder: str | Path | None = None
-) -> None:
+def render(run: Report | str | Path, console: Console, folder: str | Path | None = None) -> None:
     """Show a report on `console`.
 
     Parameters

@@ -85,9 +85,7 @@ def room(console: Console) -> int:
     return (console.width - 4) // 2 if is_wide(console) else console.width
 
 
-def numbers(
-    values: Sequence[float | None], figures: int = 3, sign: bool = False
-) -> list[str]:
+def numbers(values: Sequence[float | None], figures: int = 3, sign: bool = False) -> list[str]:
     """Numbers of one column, with the same count of decimals so that points stand in line."""
     decimals = decimals_for(values, figures)
     return [fixed(value, decimals, sign) for value in values]
