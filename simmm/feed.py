@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm.jit import compiled, records
+from simmm.jit import compiled, kernel, records
 from simmm.records import NEVER, WINDOW_ROWS, window_dtype
 from simmm.tape import Chunk
 
@@ -114,29 +114,29 @@ def _append(
     packet_limit = oldest + capacity - 1  # one more: the row after the last packet is its end
 
     count = packet_ts.size
-    last_row = first_row + tag.size
     packet = done[0]
     place = window.packet_hi
     row = window.row_hi
-    while packet < count and place < packet_limit:
-        end = packet_row[packet + 1] if packet + 1 < count else last_row
-        if end > row_limit:
-            break
-        window.packet_ts[place & mask] = packet_ts[packet]
-        window.packet_row[place & mask] = packet_row[packet]
-        window.packet_info[place & mask] = packet_info[packet]
-        window.unseen[place & mask] = 1
-        for i in range(row, end):
-            k = i & mask
-            window.tag[k] = tag[i - first_row]
-            window.px[k] = px[i - first_row]
-            window.qty[k] = qty[i - first_row]
-        row = end
-        place += 1
-        packet += 1
-    if packet == done[0] and packet < count:
+    stop = min(count, packet + packet_limit - place)
+    end = packet_row[stop] if stop < count else first_row + tag.size
+    if end > row_limit:
+        # The first packet that begins beyond the limit: the one before it ends there.
+        stop = _first_not_below(packet_row, packet, row_limit + 1) - 1
+        end = packet_row[stop]
+    if stop <= packet and packet < count:
         done[0] = -1 - packet
         return
+    _copy(window.packet_ts, place, packet_ts, packet, stop)
+    _copy(window.packet_row, place, packet_row, packet, stop)
+    _copy(window.packet_info, place, packet_info, packet, stop)
+    for n in range(place, place + stop - packet):
+        window.unseen[n & mask] = 1
+    _copy(window.tag, row, tag, row - first_row, end - first_row)
+    _copy(window.px, row, px, row - first_row, end - first_row)
+    _copy(window.qty, row, qty, row - first_row, end - first_row)
+    place += stop - packet
+    packet = stop
+    row = end
     window.packet_row[place & mask] = row
     window.packet_hi = place
     window.row_hi = row
@@ -146,13 +146,14 @@ def _append(
     arrival = done[1]
     known = window.arrival_hi
     arrival_limit = window.arrival + capacity
-    while arrival < arrival_ts.size and known < arrival_limit:
-        if packet < count and arrival_ts[arrival] >= bound:
-            break
-        window.arrival_ts[known & mask] = arrival_ts[arrival]
-        window.arrival_packet[known & mask] = arrival_packet[arrival]
-        known += 1
-        arrival += 1
+    until = arrival_ts.size
+    if packet < count:
+        until = _first_not_below(arrival_ts, arrival, bound)
+    until = min(until, arrival + arrival_limit - known)
+    _copy(window.arrival_ts, known, arrival_ts, arrival, until)
+    _copy(window.arrival_packet, known, arrival_packet, arrival, until)
+    known += until - arrival
+    arrival = until
     window.arrival_hi = known
     done[1] = arrival
     window.final = 0
@@ -162,3 +163,28 @@ def _append(
         bound = NEVER
         window.final = 1
     window.bound_ts = bound
+
+
+@kernel
+def _copy(ring: Any, place: int, source: np.ndarray, start: int, stop: int) -> None:
+    """Copy source[start:stop] into a ring from `place` on, in at most two straight runs."""
+    size = ring.size
+    at = place & (size - 1)
+    head = min(stop - start, size - at)
+    for k in range(head):
+        ring[at + k] = source[start + k]
+    for k in range(stop - start - head):
+        ring[k] = source[start + head + k]
+
+
+@kernel
+def _first_not_below(values: np.ndarray, low: int, limit: int) -> int:
+    """Return the first place from `low` on whose value is not below `limit`; values ascend."""
+    high = values.size
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < limit:
+            low = middle + 1
+        else:
+            high = middle
+    return low

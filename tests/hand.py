@@ -85,6 +85,11 @@ def gap() -> list[Row]:
     return [(GAP, 0, 0)]
 
 
+#: The book most tests open with.
+BIDS = image(BID, (100, 20), (99, 10), (98, 10))
+ASKS = image(ASK, (101, 10), (102, 10), (103, 10))
+
+
 def record(dtype: np.dtype) -> Any:
     """Return one zeroed record whose fields are attributes."""
     return np.zeros(1, dtype).view(np.recarray)[0]

@@ -86,12 +86,13 @@ def validate(path: str | Path, *, gap_ns: int = GAP_NS) -> list[Finding]:
 
 
 def require_valid(path: str | Path) -> list[Finding]:
-    """Validate; raise `TapeError` with the first error, else return the warnings."""
+    """Validate; raise `TapeError` with the first bad row, else return the warnings."""
     findings = validate(path)
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
+        first = next((error for error in errors if error.row >= 0), errors[0])
         more = f", and {len(errors) - 1} more kinds of error" if len(errors) > 1 else ""
-        raise TapeError(f"{path}: {str(errors[0]).removeprefix('error: ')}{more}")
+        raise TapeError(f"{path}: {str(first).removeprefix('error: ')}{more}")
     return findings
 
 

@@ -24,8 +24,8 @@ COPIED = ("simmm", "strategies", "scenarios", "datasets", "tests", "pyproject.to
 #: They run kernels in plain Python: nothing compiles, so a fault is judged within seconds.
 QUICK = tuple(
     f"tests/unit/test_{name}.py"
-    for name in ("book", "account", "orders", "limits", "requests", "queue_rules", "defects",
-                 "event_order")
+    for name in ("book", "account", "orders", "limits", "requests", "queue_rules", "queue_volume",
+                 "defects", "event_order")
 )
 _CAUGHT = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 

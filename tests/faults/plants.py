@@ -60,7 +60,7 @@ FAULTS = (
     ),
     _fault(
         "the maker sees the book 20 ms early",
-        Change(VIEWS, "        if now > until or", "        if now - 20_000_000 > until or"),
+        Change(VIEWS, "        if now > until:\n", "        if now - 20_000_000 > until:\n"),
         Change(
             ENGINE,
             "                        if due > until:\n",
@@ -240,7 +240,6 @@ FAULTS = (
     ),
     _fault(
         "the cached mid goes stale",
-        Change(EXCHANGE, "venue.dirty |= key >= bound\n", "venue.dirty |= key > bound\n"),
         Change(EXCHANGE, "venue.dirty |= key >= book.bound[side]\n", "venue.dirty |= False\n"),
     ),
     _fault(

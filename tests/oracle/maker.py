@@ -243,8 +243,6 @@ class Maker:
     def _sendable(self, side: int, px: int, lots: int) -> int:
         """Return `lots` cut to the room there is, 0 if what is left isn't worth an order."""
         lots = min(lots, self._room(side))
-        if len(self.orders) >= codes.ORDER_SLOTS:
-            return 0
         if lots < 1 or self.rules.notional(px, lots) < self.rules.min_notional:
             return 0
         return lots
@@ -311,6 +309,8 @@ class Maker:
         return self.next_id - 1
 
     def _place(self, side: int, px: int, lots: int, tif: int) -> None:
+        if len(self.orders) >= codes.ORDER_SLOTS:
+            return
         own = Own(self._fresh_id(), codes.PENDING, side, px, lots, tif, lots)
         self.orders.append(own)
         self._request(Request(self._next(), self.now, codes.NEW, own.id, 0, side, px, lots, tif))

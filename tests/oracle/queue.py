@@ -46,9 +46,8 @@ class Place:
             return
         back = float(before) - self.front
         p = self._behind(self.front, back)
-        self.front = min(
-            self.front - (1.0 - p) * change + min(back - p * change, 0.0), float(now)
-        )
+        left = self.front - (1.0 - p) * change + min(back - p * change, 0.0)
+        self.front = max(0.0, min(left, float(now)))
 
     def _behind(self, front: float, back: float) -> float:
         """Probability that a decrease happens behind the order."""

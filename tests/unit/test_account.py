@@ -16,7 +16,9 @@ from simmm.simulation import LatencySettings
 from simmm.venue.account import book_fill, fee_of
 from tests.hand import (
     ASK,
+    ASKS,
     BID,
+    BIDS,
     BUYER,
     MS,
     SELLER,
@@ -31,8 +33,6 @@ from tests.hand import (
     trade,
 )
 
-BIDS = image(BID, (100, 20), (99, 10), (98, 10))
-ASKS = image(ASK, (101, 10), (102, 10), (103, 10))
 FEES = {"maker_fee": "0.0001", "taker_fee": "0.00045"}
 MILLION = 1_000_000  # money quanta per quantum x lot in `hand.WHOLE`
 

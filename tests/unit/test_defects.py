@@ -19,7 +19,9 @@ from simmm.records import ACCEPTED, BAD_SIZE, BAD_STEP, IOC, MIN_NOTIONAL, REJEC
 from simmm.simulation import LatencySettings
 from tests.hand import (
     ASK,
+    ASKS,
     BID,
+    BIDS,
     MS,
     SELLER,
     START,
@@ -36,8 +38,6 @@ from tests.hand import (
     write_messages,
 )
 
-BIDS = image(BID, (100, 20), (99, 10), (98, 10))
-ASKS = image(ASK, (101, 10), (102, 10), (103, 10))
 OPENING = Message(0, MS, BIDS + ASKS)
 CLOSING = Message(900 * MS, 901 * MS, depth(BID, 98, 11))
 

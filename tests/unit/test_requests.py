@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,30 +29,20 @@ from simmm.records import (
     UNKNOWN_ORDER,
     UNSEEN,
     WOULD_CROSS,
-    Latency,
 )
-from simmm.simulation import LatencySettings
-from simmm.venue.latency import LATENCY_FORMS, next_arrival
 from tests.hand import (
     ASK,
+    ASKS,
     BID,
-    MS,
+    BIDS,
     SELLER,
-    Message,
     Venue,
-    Want,
     bbo,
     depth,
-    follow,
     gap,
     image,
-    record,
-    run,
     trade,
 )
-
-BIDS = image(BID, (100, 20), (99, 10), (98, 10))
-ASKS = image(ASK, (101, 10), (102, 10), (103, 10))
 
 
 def _venue(**rules: Any) -> Venue:
@@ -304,93 +293,6 @@ def test_a_modified_order_is_flagged_by_where_it_stands_now() -> None:
     venue.modify(2, BID, 99, 5)
     venue.feed(trade(SELLER, 98, 99))
     assert all(not fill["marks"] & UNSEEN for fill in venue.fills)
-
-
-# ------------------------------------------------------------- rule 5: when requests arrive
-
-
-def test_rule_5_a_request_acts_after_all_rows_of_its_time_and_before_later_ones(
-    tmp_path: Path,
-) -> None:
-    """An order placed to arrive at 300 ms joins behind what the block of 300 ms shows."""
-    for change_ns, ahead in ((300 * MS, 33.0), (300 * MS + 1, 20.0)):
-        messages = [
-            Message(0, MS, BIDS + ASKS),
-            Message(change_ns, change_ns + MS, depth(BID, 100, 33)),
-            Message(500 * MS, 501 * MS, trade(SELLER, 99, 50)),
-        ]
-        result = run(
-            tmp_path, messages, follow([Want(0, bids=[(100, 5)])]), quote_start_ns=290 * MS,
-            entry=LatencySettings(low_ns=10 * MS), requote_ns=1000 * MS,
-        )
-        assert result.intents[0]["arrival_ts"] == 300 * MS
-        assert [fill["ahead_at_join"] for fill in result.fills] == [ahead]
-
-
-def test_a_late_cancel_does_not_save_an_order(tmp_path: Path) -> None:
-    """Sent 1 ms before the print, 5 ms on its way: filled. Sent 6 ms before: not."""
-    for cancel_ns, filled in ((399 * MS, 5), (394 * MS, 0)):
-        messages = [
-            Message(0, MS, BIDS + ASKS),
-            Message(400 * MS, 401 * MS, trade(SELLER, 99, 50)),
-            Message(600 * MS, 601 * MS, depth(BID, 98, 11)),
-        ]
-        result = run(
-            tmp_path, messages, follow([Want(0, bids=[(100, 5)]), Want(cancel_ns)]),
-            requote_ns=MS, entry=LatencySettings(low_ns=5 * MS),
-            response=LatencySettings(low_ns=3 * MS), quote_start_ns=MS,
-        )
-        assert sum(fill["quantity"] for fill in result.fills) == filled
-        assert [row["kind"] for row in result.intents] == [0, 1]
-        assert int(result.simulation.makers["position"][0]) == filled
-        assert int(result.simulation.makers["n_orders"][0]) == 0
-        assert all(fill["known_ts"] == fill["ts"] + 3 * MS for fill in result.fills)
-
-
-def test_the_maker_acts_on_a_fill_only_when_it_has_heard_of_it(tmp_path: Path) -> None:
-    seen: list[tuple[int, float]] = []
-
-    def quote(wanted: Any, market: Any, memory: Any, params: Any) -> None:
-        seen.append((int(market.now_ns), float(market.position)))
-        wanted.bids, wanted.bid_px[0], wanted.bid_qty[0] = 1, 100, 5
-
-    messages = [
-        Message(0, MS, BIDS + ASKS),
-        Message(100 * MS, 101 * MS, trade(SELLER, 99, 50)),
-        Message(200 * MS, 201 * MS, depth(BID, 98, 11)),
-    ]
-    result = run(
-        tmp_path, messages, quote, requote_ns=10 * MS, response=LatencySettings(low_ns=25 * MS)
-    )
-    changed = next(now for now, position in seen if position > 0)
-    assert changed - result.simulation.settings.t0_ns == 130 * MS  # heard at 125, asked at 131
-
-
-def test_requests_of_one_connection_never_overtake() -> None:
-    line = record(Latency)
-    line.form = LATENCY_FORMS.index("uniform")
-    line.low_ns, line.scale_ns, line.cap_ns, line.key = 1, 1e9, 10**12, 42
-    arrivals = [next_arrival(line, 1000 * k) for k in range(200)]
-    assert arrivals == sorted(arrivals)
-    assert all(arrival > 1000 * k for k, arrival in enumerate(arrivals))
-    assert len(set(arrivals)) > 3  # drawn, not constant
-
-
-def test_latency_is_at_least_a_nanosecond_and_at_most_its_cap() -> None:
-    line = record(Latency)
-    line.low_ns = -5
-    assert next_arrival(line, 70) == 71
-    line.form, line.low_ns, line.scale_ns, line.cap_ns = 1, 100, 1e9, 150
-    assert [next_arrival(line, 10**6 * k) <= 10**6 * k + 150 for k in range(1, 20)] == [True] * 19
-
-
-@pytest.mark.parametrize("form", LATENCY_FORMS)
-def test_every_named_distribution_draws_in_plain_python_too(form: str) -> None:
-    line = record(Latency)
-    LatencySettings(form=form, low_ns=50, scale_ns=100.0, shape=0.5).write(line, 7)
-    waits = [next_arrival(line, 10**10 * k) - 10**10 * k for k in range(50)]
-    assert min(waits) >= 50
-    assert (len(set(waits)) == 1) == (form == "constant")
 
 
 def test_a_crossed_post_only_order_of_ours_can_still_shrink_in_place() -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from simmm.errors import RunError, TapeError
 from simmm.jit import cache_folder
 from simmm.market import MarketRules
+from simmm.tape.files import expand
 from simmm.tape.schema import (
     METADATA_KEY,
     SCHEMA_VERSION,
@@ -17,6 +18,7 @@ from simmm.tape.schema import (
     open_parquet,
     read_info,
 )
+from simmm.tape.sources.verdict import validate_once
 
 _CONVERTER = 1  # raise it when a conversion gives other rows
 _COLUMN_FILES = (".csv", ".tsv", ".npy", ".npz", ".parquet")
@@ -126,23 +128,26 @@ def _refusal(kind: str) -> str:
 
 
 def ensure_tape(path: str | Path, *, notify: Callable[[str], None] | None = None) -> Path:
-    """Return a tape for `path`: itself, or what it converts to, kept in the cache folder.
+    """Return a sound tape for `path`: itself, or what it converts to, kept in the cache folder.
 
     Parameters
     ----------
     notify
-        Gets a line of text before a conversion and one after it.
+        Gets a line of text before a conversion and one after it, and what validation tells.
 
     Raises
     ------
     TapeError
-        Where the file is neither a tape nor converts into one without a map.
+        Where the file is neither a tape nor converts into one without a map, or where it breaks a
+        rule of the format: the first row and field.
     RunError
         Where the cache folder can't be written.
     """
     here = Path(path)
     kind = "tape" if here.is_dir() else detect(here)
     if kind == "tape":
+        for file in expand(here):
+            validate_once(file, tapes_folder(), notify=notify)
         return here
     if kind != "neutral":
         raise TapeError(f"{here}: not a simmm tape; {_refusal(kind)}")
