@@ -5,7 +5,10 @@ right name is a finished run.
 """
 
 import json
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -89,11 +92,24 @@ class RunFolder:
         rows = np.concatenate(parts) if parts else np.zeros(0, dtype)
         names = [name for name in dtype.names or () if name in (rows.dtype.names or ())]
         data = pa.table({name: np.ascontiguousarray(rows[name]) for name in names})
-        if table not in self._writers:
-            path = self.partial / f"{table}.parquet"
-            self._writers[table] = pq.ParquetWriter(path, data.schema, compression="zstd")
-        if rows.size or table not in self._writers:
-            self._writers[table].write_table(data)
+        with self._writing(f"{table}.parquet"):
+            if table not in self._writers:
+                path = self.partial / f"{table}.parquet"
+                self._writers[table] = pq.ParquetWriter(path, data.schema, compression="zstd")
+            if rows.size or table not in self._writers:
+                self._writers[table].write_table(data)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Tell a disk that is full, or gone, in one line."""
+        try:
+            yield
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise RunError(
+                f"{self.folder / name}: can't be written ({reason}); nothing is kept of this run; "
+                "make room or give another --out"
+            ) from error
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file of the run."""
@@ -101,14 +117,16 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file of the run."""
-        (self.partial / name).write_text(text, encoding="utf-8")
+        with self._writing(name):
+            (self.partial / name).write_text(text, encoding="utf-8")
 
     def close_tables(self) -> None:
         """Write all tables to the end, empty ones too."""
         for table in self._dtypes:
             self._flush(table)
-        for writer in self._writers.values():
-            writer.close()
+        for table, writer in self._writers.items():
+            with self._writing(f"{table}.parquet"):
+                writer.close()
 
     def __exit__(
         self,
@@ -117,7 +135,8 @@ class RunFolder:
         trace: TracebackType | None,
     ) -> None:
         if kind is None:
-            self.partial.rename(self.folder)
+            with self._writing(""):
+                self.partial.rename(self.folder)
             return
         for writer in self._writers.values():
             try:

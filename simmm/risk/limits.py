@@ -22,6 +22,9 @@ def set_targets(maker: Any) -> None:
     wanted = maker.wanted
     maker.n_targets[0] = 0
     maker.n_targets[1] = 0
+    if not is_finite(wanted.take_qty) or not is_finite(wanted.take_px):
+        maker.fault = FAULT_NOT_FINITE
+        return
     if wanted.cancel_all:
         return
     for side_index in range(2):

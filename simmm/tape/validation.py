@@ -86,14 +86,28 @@ def validate(path: str | Path, *, gap_ns: int = GAP_NS) -> list[Finding]:
 
 
 def require_valid(path: str | Path) -> list[Finding]:
-    """Validate; raise `TapeError` with the first bad row, else return the warnings."""
+    """Validate; raise `TapeError` with the worst error, else return the warnings."""
     findings = validate(path)
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        first = next((error for error in errors if error.row >= 0), errors[0])
-        more = f", and {len(errors) - 1} more kinds of error" if len(errors) > 1 else ""
-        raise TapeError(f"{path}: {str(first).removeprefix('error: ')}{more}")
+    problem = worst_error(findings)
+    if problem:
+        raise TapeError(f"{path}: {problem}")
     return findings
+
+
+#: Faults that make others look like faults too; told first.
+_ROOTS = ("unknown kind", "goes backwards", "not in causal order (exch_ts, kind, seq)")
+
+
+def worst_error(findings: list[Finding]) -> str:
+    """Return in words the error to look at first: row, field and what. Empty: there is none."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if not errors:
+        return ""
+    rank = {what: place for place, what in enumerate(_ROOTS)}
+    first = min(errors, key=lambda f: (rank.get(f.what, len(rank)), f.row < 0, f.row))
+    others = len(errors) - 1
+    more = f", and {others} more {'kinds' if others > 1 else 'kind'} of error" if others else ""
+    return str(first).removeprefix("error: ") + more
 
 
 class _Findings:

@@ -32,10 +32,10 @@ def validate_once(
     Raises
     ------
     TapeError
-        Where the file can't be read as a tape, or breaks a rule: the first row and field.
+        Where the file can't be read as a tape, or breaks a rule of the format: row and field.
     """
     # Late: a run on a tape that passed before needs no more than its metadata.
-    from simmm.tape.validation import require_valid
+    from simmm.tape.validation import validate, worst_error
 
     info = read_info(path)
     mark = remembered / f"{path.stem}-{_key(path, info)}.valid"
@@ -43,14 +43,13 @@ def validate_once(
         return
     if notify is not None and info.rows > _MANY_ROWS:
         notify(f"validating {path.name} (once, {info.rows:,} rows) …")
-    try:
-        warnings = require_valid(path)
-    except TapeError as error:
-        raise TapeError(f"{error}; `simmm tape validate {path}` tells all") from None
+    warnings = validate(path)
+    problem = worst_error(warnings)
+    if problem:
+        raise TapeError(f"{path}: {problem}; `simmm tape validate {path}` tells all")
     if warnings and notify is not None:
         first = str(warnings[0]).removeprefix("warning: ")
-        more = f", and {len(warnings) - 1} more kinds of warning" if len(warnings) > 1 else ""
-        notify(f"{path.name}: {first}{more}")
+        notify(f"{path.name}: {first}; `simmm tape validate {path}` tells all warnings")
     try:
         remembered.mkdir(parents=True, exist_ok=True)
         mark.touch()
