@@ -48,28 +48,43 @@ def reconcile(maker: Any, mail: Any, out: Any) -> None:
 @kernel
 def _keep(maker: Any, side_index: int, side: int) -> None:
     """Mark the orders that stay, and the targets they stand for."""
+    room = maker.max_position - side * maker.position - exposure(maker, side)
     for n in range(maker.n_orders):
         order = maker.orders[n]
         order.kept = 1
         if order.side != side or order.tif == IOC or order.state == CANCELLING:
             continue
         if order.state == MODIFYING:
-            _meet(maker, side_index, order.new_px, 0)
+            k = _target_at(maker, side_index, order.new_px)
+            if k >= 0:
+                maker.target_met[side_index, k] = 1
             continue
         order.kept = 0
-        if maker.reconcile == 0 and _meet(maker, side_index, order.px, order.quantity):
+        k = _target_at(maker, side_index, order.px)
+        if maker.reconcile == 0 and k >= 0 and _is_as_wanted(maker, side_index, k, order, room):
+            maker.target_met[side_index, k] = 1
             order.kept = 1
 
 
 @kernel
-def _meet(maker: Any, side_index: int, px: int, lots: int) -> bool:
-    """Mark the first open target at `px` as met; `lots` 0: of any size. Return whether it was."""
+def _is_as_wanted(maker: Any, side_index: int, k: int, order: Any, room: int) -> bool:
+    """Return whether an order at a target's price stays: a new one would be no nearer to it.
+
+    While the old order may still fill, a new one is cut to the room beside it.
+    """
+    lots = maker.target_lots[side_index, k]
+    if lots in (order.quantity, order.leaves):
+        return True
+    return lots > order.leaves and min(lots, room) <= order.leaves
+
+
+@kernel
+def _target_at(maker: Any, side_index: int, px: int) -> int:
+    """Return the place of the open target at `px`, -1 if there is none."""
     for k in range(maker.n_targets[side_index]):
-        fits = lots == 0 or maker.target_lots[side_index, k] == lots
-        if fits and maker.target_met[side_index, k] == 0 and maker.target_px[side_index, k] == px:
-            maker.target_met[side_index, k] = 1
-            return True
-    return False
+        if maker.target_met[side_index, k] == 0 and maker.target_px[side_index, k] == px:
+            return k
+    return -1
 
 
 @kernel

@@ -179,7 +179,9 @@ def group_columns(
         table = file.read_row_group(group, columns=list(names), use_threads=False)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise TapeError(f"{path}: row group {group} cannot be read ({reason}); fetch or build it again") from None
+        raise TapeError(
+            f"{path}: row group {group} cannot be read ({reason}); fetch or build it again"
+        ) from None
     columns = {}
     for name in names:
         column = table.column(name)

@@ -252,12 +252,17 @@ class Maker:
         own = [o for o in self.orders if o.side == side and o.tif != codes.IOC]
         free = [o for o in own if o.state in (codes.PENDING, codes.RESTING)]
         if self.settings["reconcile"] == "keep":
+            room = self._room(side)
             for order in own:
                 if order.state == codes.MODIFYING:  # it stands for a level of any size
                     levels[:] = [level for level in levels if level[0] != order.new_px]
-                elif order in free and (order.px, order.quantity) in levels:
-                    levels.remove((order.px, order.quantity))
-                    free.remove(order)
+                elif order in free:
+                    for level in [lv for lv in levels if lv[0] == order.px]:
+                        lots = level[1]
+                        same = lots == order.quantity or lots == order.leaves
+                        if same or order.leaves < lots and min(lots, room) <= order.leaves:
+                            levels.remove(level)
+                            free.remove(order)
             if self.settings["moves"] == "modify":
                 self._move(side, free, levels)
         for order in free:

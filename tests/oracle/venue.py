@@ -174,13 +174,11 @@ class Venue:
         if not any(lots for _, lots in levels):
             self._nobody(side)
             return
-        book_side = self.sides[side]
-        before = {px: book_side.get(side * px) for px, _ in levels}
-        shown = {px for px, _ in levels}
+        before = {px: self.sides[side].get(side * px) for px, _ in levels}
         worst = levels[-1][0]
-        book_side.image([(side * px, lots) for px, lots in levels])
+        self.sides[side].image([(side * px, lots) for px, lots in levels])
         for order in self._resting(side):
-            if order.px not in shown and side * order.px > side * worst:
+            if order.px not in before and side * order.px > side * worst:
                 self._emptied(order)
         for px, lots in levels:
             self._level(side, px, lots, before[px])
