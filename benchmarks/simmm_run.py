@@ -7,8 +7,9 @@
     ``peer_run.py``, written as a strategy file (``strategies/inventory_shift.py``).
 
 What runs is the entry that every backtest runs, its columns whole in memory. The time is that of
-the compiled calls and of copying what they put out to memory, after a first run over the head of
-the tape that fetches the compiled code. Each case should run in a process of its own.
+feeding it, of the compiled calls and of copying what they put out to memory, after a first run over
+the head of the tape; fetching the compiled code is not part of it. Each case should run in a
+process of its own. ``cpu_s`` is what of the time the thread spent on a processor.
 
 Beside the peer's work simmm also does, in the time that is measured: a hash chain over fills,
 account and intents; rows of every fill, order, intent and change of the mid; each second a sample
@@ -25,7 +26,7 @@ import resource
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from simmm_tape import NAME, market_rules
@@ -83,8 +84,17 @@ def make_settings(first_local_ts: int, last_local_ts: int) -> Settings:
     )
 
 
-def simulate(case: str, chunk: Chunk) -> tuple[Simulation, dict[str, list[np.ndarray]], float]:
-    """Run a case over a whole tape; give the simulation, its tables, and the seconds it took."""
+class Run(NamedTuple):
+    """A finished run: its state, its tables, and what it took in seconds."""
+
+    simulation: Simulation
+    tables: dict[str, list[np.ndarray]]
+    wall_s: float
+    cpu_s: float
+
+
+def simulate(case: str, chunk: Chunk) -> Run:
+    """Run a case over a whole tape."""
     strategy = load_strategy(Path(__file__).with_name("strategies") / STRATEGIES[case])
     settings = make_settings(int(chunk.arrival_ts[0]), int(chunk.arrival_ts[-1]))
     simulation = Simulation([market_rules()], strategy, strategy.params.filled({}), settings)
@@ -93,24 +103,27 @@ def simulate(case: str, chunk: Chunk) -> tuple[Simulation, dict[str, list[np.nda
     def sink(table: str, rows: np.ndarray) -> None:
         tables.setdefault(table, []).append(rows.copy())
 
-    start = time.perf_counter()
+    simulation.prepare()
+    start, cpu_start = time.perf_counter(), time.thread_time()
     simulation.run(iter([chunk]), sink)
-    wall_s = time.perf_counter() - start
-    return simulation, tables, wall_s
+    wall_s, cpu_s = time.perf_counter() - start, time.thread_time() - cpu_start
+    return Run(simulation, tables, wall_s, cpu_s)
 
 
 def time_case(case: str, chunk: Chunk) -> dict[str, Any]:
     """Run `case` over a tape and give its counts, wall time and the process's peak memory."""
     simulate(case, head_of(chunk, WARM_UP_PACKETS))
-    simulation, tables, wall_s = simulate(case, chunk)
-    venue, maker = simulation.venues[0], simulation.makers[0]
-    filled = sum(int(np.count_nonzero(rows["end"] == FILLED)) for rows in tables.get("orders", []))
+    run = simulate(case, chunk)
+    venue, maker = run.simulation.venues[0], run.simulation.makers[0]
+    ends = [rows["end"] for rows in run.tables.get("orders", [])]
+    filled = sum(int(np.count_nonzero(end == FILLED)) for end in ends)
     rows = len(chunk.tag)
     return {
         "case": case,
         "rows": rows,
-        "wall_s": round(wall_s, 6),
-        "m_rows_per_s": round(rows / wall_s / 1e6, 3),
+        "wall_s": round(run.wall_s, 6),
+        "cpu_s": round(run.cpu_s, 6),
+        "m_rows_per_s": round(rows / run.wall_s / 1e6, 3),
         "steps": int(maker["steps"]),
         "orders": int(maker["next_id"]) - 1,
         "fills": int(venue["fills"]),

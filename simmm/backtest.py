@@ -12,7 +12,7 @@ from simmm import __version__
 from simmm.datasets import tape_path
 from simmm.errors import ScenarioError
 from simmm.jit import code_digest, on_compile
-from simmm.market import MarketRules
+from simmm.market import LARGEST_COUNT, MarketRules
 from simmm.math import stream_key
 from simmm.records import (
     ALO,
@@ -110,7 +110,26 @@ def run(
                 describe(resolved, stream, markets[0], strategy, simulation, elapsed_s),
             )
             write_report(files.partial)
+        _say_if_nothing_was_sent(simulation, markets[0], say)
     return folder
+
+
+def _say_if_nothing_was_sent(simulation: Simulation, rules: MarketRules, say: Notify) -> None:
+    """Tell why a run without a single order had none."""
+    maker = simulation.makers[0]
+    if maker["sequence"]:
+        return
+    if maker["too_small"]:
+        say(
+            f"no order was sent: {int(maker['too_small'])} wanted levels were smaller than a lot "
+            f"({rules.lot_size}) or the minimum notional ({rules.min_notional} {rules.quote}); "
+            "raise the strategy's order size"
+        )
+    else:
+        say(
+            f"no order was sent: in {int(maker['steps'])} quote steps the strategy wanted nothing, "
+            f"in {int(maker['blind_steps'])} a side of the book was unknown"
+        )
 
 
 def make_settings(resolved: Resolved, stream: TapeStream, rules: MarketRules) -> Settings:
@@ -127,6 +146,11 @@ def make_settings(resolved: Resolved, stream: TapeStream, rules: MarketRules) ->
             f"{(end_ns - start_ns) / 1e9:g} s; nothing would be quoted"
         )
     max_lots = rules.lots(maker.max_position)
+    if max_lots > LARGEST_COUNT:
+        raise ScenarioError(
+            f"maker.max_position: {maker.max_position:g} is more lots ({rules.lot_size}) than can "
+            "be counted"
+        )
     if max_lots < 1:
         raise ScenarioError(
             f"maker.max_position: {maker.max_position:g} is less than one lot ({rules.lot_size})"
@@ -234,6 +258,8 @@ def describe(
             "intents": int(maker["sequence"]),
             "quotes": int(maker["steps"]),
             "blind_quotes": int(maker["blind_steps"]),
+            "levels_too_small": int(maker["too_small"]),
+            "orders_without_place": int(maker["no_place"]),
             "rejections": {
                 name: int(count)
                 for name, count in zip(REASON_NAMES, venue["rejections"], strict=True)

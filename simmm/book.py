@@ -159,7 +159,8 @@ def set_image(book: Any, tag: int, side: int, px: int, lots: int) -> None:
     book.image_key = key
     # An image that a newer bbo overtook may begin below what is left.
     book.bound[side] = max(book.bound[side], key)
-    book.top[side] = max(book.top[side], key)
+    if book.top[side] != NO_KEY:
+        book.top[side] = max(book.top[side], key)
     book.cells[cell_of(book, side, px)] = lots
 
 
@@ -180,10 +181,10 @@ def _raise_bound(book: Any, side: int, key: int) -> None:
     into = px - book.low
     if into < half // 2 or into >= half + half // 2:
         _slide(book, px - half)
-    if book.top[side] != NO_KEY:
-        _fill(book, side, book.top[side] + 1, key - 1, 0)
     book.bound[side] = key
-    book.top[side] = key
+    if book.top[side] != NO_KEY:  # else nobody said where the side begins
+        _fill(book, side, book.top[side] + 1, key - 1, 0)
+        book.top[side] = key
 
 
 @kernel

@@ -14,6 +14,7 @@ from simmm.errors import ScenarioError
 from simmm.records import Market
 
 FEE_SCALE = 1_000_000_000
+LARGEST_COUNT = 1 << 60  # of quanta, lots or money quanta: their sums must fit 63 bits
 
 
 class MarketRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +52,13 @@ class MarketRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 raise ScenarioError(
                     f"market.{name}: {getattr(self, name)} is a fraction of notional"
                 )
+        for name in ("price_quantum", "lot_size", "contract_multiplier"):
+            if Decimal(getattr(self, name)).adjusted() not in range(-18, 19):
+                raise ScenarioError(f"market.{name}: {getattr(self, name)} is out of any range")
+        if self.money(self.min_notional) > LARGEST_COUNT:
+            raise ScenarioError(
+                f"market.min_notional: {self.min_notional} is more than can be counted"
+            )
         if self.tick_quanta < 1:
             raise ScenarioError(f"market.tick_quanta: {self.tick_quanta} must be at least 1")
         if not 0 <= self.significant_figures <= 12:

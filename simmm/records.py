@@ -466,6 +466,8 @@ Maker = np.dtype(
         ("target_lots", "i8", (2, LADDER)),
         ("target_met", "i8", (2, LADDER)),  # 1: an order stands for it
         ("event", Event),
+        ("too_small", "i8"),  # wanted levels dropped: below a lot or the minimum notional
+        ("no_place", "i8"),  # orders not sent because the table was full
         ("blind_steps", "i8"),  # quote steps skipped because a side was unknown
         ("sigma", Sigma),
         ("intensity", Intensity),

@@ -135,8 +135,13 @@ class RunFolder:
         trace: TracebackType | None,
     ) -> None:
         if kind is None:
-            with self._writing(""):
+            try:
                 self.partial.rename(self.folder)
+            except OSError as failed:
+                raise RunError(
+                    f"{self.folder}: can't be given to the finished run ({failed.strerror}); it is "
+                    f"kept as {self.partial}"
+                ) from failed
             return
         for writer in self._writers.values():
             try:

@@ -41,8 +41,11 @@ def reconcile(maker: Any, mail: Any, out: Any) -> None:
                 px = maker.target_px[side_index, k]
                 room = maker.max_position - side * maker.position - exposure(maker, side)
                 lots = min(maker.target_lots[side_index, k], room)
-                if is_large_enough(maker, px, lots) and not is_full(maker):
-                    send_new(maker, mail, out, side, px, lots, maker.tif)
+                if is_large_enough(maker, px, lots):
+                    if is_full(maker):
+                        maker.no_place += 1
+                    else:
+                        send_new(maker, mail, out, side, px, lots, maker.tif)
 
 
 @kernel

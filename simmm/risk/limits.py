@@ -41,6 +41,8 @@ def set_targets(maker: Any) -> None:
                 maker.fault = FAULT_NOT_FINITE
                 maker.fault_value = float(k)
                 return
+            if 0.0 < qty < 1.0 - WHOLE:
+                maker.too_small += 1
             if qty < 1.0 - WHOLE or px < 1.0 - WHOLE or px > LARGEST or room < 1:
                 continue
             lots = min(whole_lots(qty), room)
@@ -93,6 +95,8 @@ def _drop_small(maker: Any) -> None:
                 maker.target_px[side_index, left] = px
                 maker.target_lots[side_index, left] = lots
                 left += 1
+            else:
+                maker.too_small += 1
         maker.n_targets[side_index] = left
 
 

@@ -82,8 +82,11 @@ def simmm(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     sound_tape: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> CommandLine:
     """The command line."""
+    verdicts = tmp_path_factory.mktemp("verdicts")
+    monkeypatch.setattr("simmm.tape.sources.conversion.tapes_folder", lambda: verdicts)
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # leave the test run's Ctrl-C alone
     monkeypatch.chdir(tmp_path)
     return CommandLine(tmp_path, capsys, sound_tape)

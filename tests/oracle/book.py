@@ -40,10 +40,8 @@ class BookSide:
         self.empty.clear()
 
     def show(self, key: int, lots: int) -> None:
-        """One level is shown; the first with lots since all was unknown is the side's top."""
+        """One level is shown."""
         self.sizes[key] = lots
-        if lots > 0 and not any(high == math.inf for _, high in self.empty):
-            self.empty.append((key + 1, math.inf))
 
     def nobody(self) -> None:
         """The whole side is shown to be empty."""

@@ -260,7 +260,7 @@ class Maker:
                     for level in [lv for lv in levels if lv[0] == order.px]:
                         lots = level[1]
                         same = lots == order.quantity or lots == order.leaves
-                        if same or order.leaves < lots and min(lots, room) <= order.leaves:
+                        if same or (order.leaves < lots and min(lots, room) <= order.leaves):
                             levels.remove(level)
                             free.remove(order)
             if self.settings["moves"] == "modify":

@@ -151,7 +151,7 @@ def test_after_a_gap_all_is_unknown_until_it_is_shown() -> None:
     assert _bids(book, 101, 100, 99) == [UNKNOWN] * 3
     assert best_bid(book) == NO_BID
     _depth(book, BID, 99, 4)
-    assert _bids(book, 100, 99, 98) == [0, 4, UNKNOWN]
+    assert _bids(book, 100, 99, 98) == [UNKNOWN, 4, UNKNOWN]
     _image(book, BID, (100, 6), (99, 4))
     assert _bids(book, 100, 99) == [6, 4]
 
