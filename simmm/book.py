@@ -28,8 +28,8 @@ def clear(book: Any) -> None:
     book.low = NO_ASK
     forget(book)
     book.bbo_ts = 0
-    book.bbo_key[0] = NO_KEY
-    book.bbo_key[1] = NO_KEY
+    book.bbo_key[0] = -NO_KEY  # no bbo yet
+    book.bbo_key[1] = -NO_KEY
     book.image_key = 0
     book.image_edge = 0
     book.dropped = 0

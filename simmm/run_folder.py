@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -77,6 +77,10 @@ class RunFolder:
             raise RunError(
                 f"{self.folder}: can't be written ({error.strerror}); give another --out"
             ) from error
+        except BaseException:  # Ctrl-C just after it was made; nothing is in it yet
+            with suppress(OSError):
+                self.partial.rmdir()
+            raise
         return self
 
     def write(self, table: str, rows: np.ndarray) -> None:

@@ -38,7 +38,7 @@ def see_level(book: Any, tag: int, px: int, lots: int, packet_ts: int) -> None:
         set_best(book, side, px, lots)
         book.bbo_ts = packet_ts
         book.bbo_key[side] = key_of(side, px) if lots > 0 else NO_KEY
-    elif not stale:
+    elif not stale or book.bbo_key[side] == -NO_KEY:
         if kind == DEPTH:
             set_depth(book, side, px, lots)
         elif kind == SNAPSHOT:

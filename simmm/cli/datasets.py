@@ -30,10 +30,10 @@ def list_datasets() -> None:
     from simmm.errors import TapeError
     from simmm.tape.schema import read_info
 
-    table = Table("name", "generator", "preset", "built", box=None, pad_edge=False)
-    for name in ("rows", "hours", "seed"):
-        table.add_column(name, justify="right")
-    table.add_column("digest")
+    table = Table(box=None, pad_edge=False)
+    for name in ("name", "generator", "preset", "built", "rows", "hours", "seed", "digest"):
+        right = name in ("rows", "hours", "seed")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
     about = []
     for dataset in _all().values():
         cells = ["no", "", ""]
@@ -49,11 +49,12 @@ def list_datasets() -> None:
             dataset.preset,
             *cells,
             str(dataset.seed),
-            dataset.digest[:12],
+            dataset.digest[:8],
         )
         about.append(f"  {dataset.name}: {dataset.description}")
     console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
+    needed = console.measure(table, options=console.options.update(max_width=400)).maximum
+    console.print(table, width=max(console.width, needed))  # names are never cut
     console.print()
     console.print("\n".join(about))
 

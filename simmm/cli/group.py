@@ -56,4 +56,4 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="simmm", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def simmm(debug: bool) -> None:
-    """simmm, the market maker's wind tunnel: backtests that can be trusted."""
+    """Backtests market makers on level-2 tapes, deterministically."""

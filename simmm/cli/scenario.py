@@ -1,5 +1,8 @@
 """``simmm scenario list | check | show``."""
 
+import shutil
+import sys
+import textwrap
 from typing import Any
 
 import click
@@ -31,7 +34,18 @@ def list_scenarios() -> None:
             text = str(read(path).values.get("description") or "")
         except SimmmError as error:
             text = f"can't be read: {error}"
-        click.echo(f"  {name:<{width}}  {' '.join(text.split())}")
+        click.echo(_hanging(f"  {name:<{width}}  ", " ".join(text.split())))
+
+
+def _hanging(head: str, text: str) -> str:
+    """Return `text` behind `head`, broken for a terminal; on one line where nobody reads it."""
+    columns = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or columns < len(head) + 20:
+        return head + text
+    return (
+        textwrap.fill(text, columns, initial_indent=head, subsequent_indent=" " * len(head))
+        or head.rstrip()
+    )
 
 
 @scenario_group.command("check")

@@ -96,15 +96,17 @@ class TapeWriter:
         self._reach = _Reach()
         if self.path.exists() and not overwrite:
             raise TapeError(f"{self.path}: exists already; choose another name or overwrite it")
-        self._temporary, self._file = self._open()
+        self._temporary = ""
+        self._file = self._open()
 
-    def _open(self) -> tuple[str, pq.ParquetWriter]:
-        temporary = ""
+    def _open(self) -> pq.ParquetWriter:
         try:
-            handle, temporary = tempfile.mkstemp(".tmp", f".{self.path.name}.", self.path.parent)
+            handle, self._temporary = tempfile.mkstemp(
+                ".tmp", f".{self.path.name}.", self.path.parent
+            )
             os.close(handle)
-            return temporary, pq.ParquetWriter(
-                temporary,
+            return pq.ParquetWriter(
+                self._temporary,
                 ARROW_SCHEMA,
                 compression="lz4",
                 use_dictionary=["tag"],
@@ -112,9 +114,11 @@ class TapeWriter:
                 write_statistics=["exch_ts", "local_ts"],
             )
         except OSError as error:
-            if temporary:
-                os.unlink(temporary)
+            self._remove()
             raise self._unwritable(error) from None
+        except BaseException:  # Ctrl-C
+            self._remove()
+            raise
 
     def _unwritable(self, error: OSError) -> RunError:
         return RunError(f"{self.path}: cannot be written ({error.strerror or error})")
@@ -245,6 +249,7 @@ class TapeWriter:
             self._file.close()
             os.chmod(self._temporary, 0o666 & ~_umask())
             os.replace(self._temporary, self.path)
+            self._temporary = ""
         except OSError as error:
             self.abort()
             raise self._unwritable(error) from None
@@ -280,7 +285,17 @@ class TapeWriter:
             self._file.close()
         except (OSError, pa.ArrowException):
             pass  # a full disk; the file is removed anyway
-        Path(self._temporary).unlink(missing_ok=True)
+        self._remove()
+
+    def _remove(self) -> None:
+        if self._temporary:
+            Path(self._temporary).unlink(missing_ok=True)
+            self._temporary = ""
+
+    def __del__(self) -> None:
+        """Leave nothing behind where Ctrl-C came before the context was entered."""
+        if getattr(self, "_temporary", "") and hasattr(self, "_file"):
+            self.abort()
 
     def __enter__(self) -> "TapeWriter":
         return self

@@ -31,22 +31,24 @@ class Interrupted:
         self, folder: Path, words: tuple[str, ...], moment: Callable[[], bool], **more: str
     ) -> None:
         errors = folder.with_name(folder.name + ".errors")
-        with errors.open("w") as written:
-            with subprocess.Popen(
+        with (
+            errors.open("w") as written,
+            subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, *words],
                 stdout=subprocess.PIPE, stderr=written, text=True, cwd=folder,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **more},
-            ) as process:  # fmt: skip
-                try:
-                    assert process.stdout is not None
-                    assert process.stdout.readline() == "begins\n"
-                    limit = time.monotonic() + PATIENCE_S
-                    while not moment() and process.poll() is None and time.monotonic() < limit:
-                        time.sleep(0.005)
-                    process.send_signal(signal.SIGINT)
-                    process.communicate(timeout=PATIENCE_S)
-                finally:
-                    process.kill()
+            ) as process,
+        ):  # fmt: skip
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "begins\n"
+                limit = time.monotonic() + PATIENCE_S
+                while not moment() and process.poll() is None and time.monotonic() < limit:
+                    time.sleep(0.005)
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=PATIENCE_S)
+            finally:
+                process.kill()
         self.code = process.returncode
         self.lines = errors.read_text().splitlines()
 
@@ -62,7 +64,7 @@ def _after(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() - start >= seconds
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 0.7])
+@pytest.mark.parametrize("seconds", [0.03, 0.1, 0.3, 0.7])
 def test_while_it_starts(tmp_path: Path, seconds: float) -> None:
     Interrupted(tmp_path, LONG, _after(seconds)).check()
     assert list(tmp_path.iterdir()) == []

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from simmm.backtest import book_window, make_settings
+from simmm.feed import Feed
 from simmm.run_folder import TABLE_ROWS
 from simmm.scenario import Resolved, load_scenario
-from simmm.feed import Feed
 from simmm.simulation import TABLES, Simulation
 from simmm.strategy.load import load_strategy
 from simmm.tape import Chunk, TapeSpec, TapeStream, open_tapes

@@ -28,8 +28,9 @@ def markouts(report: Report) -> RenderableType:
         for side in ("all", "buy", "sell")
     }
     estimates = [part for entry in found.values() if entry for part in (entry.edge, entry.move)]
-    decimals = max(2, min(4, decimals_for([estimate.value for estimate in estimates])))
+    decimals = max(2, min(3, decimals_for([estimate.value for estimate in estimates])))
     table = plain_table("after", "edge", "±", "move", "±", "buys", "±", "sells", "±", "fills")
+    table.collapse_padding = True  # ten columns, on half a screen too
     for horizon in HORIZONS_S:
         row = [f"{horizon:g} s"]
         cells: list[str | Text] = []
@@ -46,7 +47,8 @@ def markouts(report: Report) -> RenderableType:
         "and sells: edge."
     )
     if left_out and left_out.beyond_end:
-        note += f" {left_out.beyond_end} fills are too late for {HORIZONS_S[-1]:g} s."
+        are = "fill is" if left_out.beyond_end == 1 else "fills are"
+        note += f" {left_out.beyond_end:,} {are} too late for {HORIZONS_S[-1]:g} s."
     return section("Markouts", table, note=note)
 
 

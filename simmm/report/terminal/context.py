@@ -27,7 +27,7 @@ def unknowns(report: Report) -> RenderableType:
 
 
 def configuration(report: Report) -> RenderableType:
-    """Values in force that aren't defaults, with where each came from."""
+    """Values that somebody set, with where each came from."""
     if not report.changes:
         return section("Configuration", Text("Everything is at its default.", style=FAINT))
     table = Table.grid(padding=(0, 2))
@@ -39,7 +39,7 @@ def configuration(report: Report) -> RenderableType:
     return section(
         "Configuration",
         table,
-        note="What differs from the defaults. Everything in force is in report.json.",
+        note="What was set; the rest is at its defaults. Everything in force is in report.json.",
     )
 
 

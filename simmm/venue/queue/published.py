@@ -4,6 +4,9 @@ State is the lots ahead of our order and what traded at its price since the leve
 in float64 lots. When a level shrinks by more than traded, the rest are cancels, of which the share
 `probability_behind` is taken from behind us.
 
+Two departures from the published forms: the lots ahead never fall below zero by cancels (below it
+the logarithm has no value), and whole lots fill once half a lot beyond the queue is matched.
+
 Source: Rigtorp, "Estimating order queue position" (2013); hftbacktest's documentation, "Order
 fill: queue models", for the power and logarithmic forms.
 """
