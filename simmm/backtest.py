@@ -79,7 +79,12 @@ def run(
     say = notify or _silent
     strategy = load_strategy(resolved.strategy_path)
     params = strategy.params.filled(resolved.scenario.strategy.params)
-    on_compile(lambda name: say(f"compiling {name} (once; later runs find it in the cache) …"))
+    on_compile(
+        lambda name: say(
+            f"compiling {'the engine with this strategy' if name == 'advance' else name} "
+            "(once; later runs find it in the cache) …"
+        )
+    )
     specs = _specs(resolved, progress, say)
     with open_tapes(specs, rows_per_chunk=rows_per_chunk, feed=_feed(resolved)) as stream:
         markets = [resolved.market_rules(stream.markets[0]), *stream.markets[1:]]
@@ -253,7 +258,7 @@ def describe(
             },
         },
         "counts": {
-            "rows": stream.rows,
+            "rows": simulation.rows,
             "fills": int(venue["fills"]),
             "intents": int(maker["sequence"]),
             "quotes": int(maker["steps"]),
@@ -272,7 +277,7 @@ def describe(
         "latency": resolved.values()["venue"]["latency"],
         "wall": {
             "seconds": elapsed_s,
-            "rows_per_s": stream.rows / elapsed_s if elapsed_s > 0 else 0.0,
+            "rows_per_s": simulation.rows / elapsed_s if elapsed_s > 0 else 0.0,
         },
         "unmodelled": list(UNMODELLED),
     }

@@ -41,6 +41,11 @@ class Feed:
         """Rows fed so far."""
         return int(self._array["row_hi"][0])
 
+    @property
+    def rows_applied(self) -> int:
+        """Rows the venue has passed."""
+        return int(self._array["row"][0])
+
     def push(self, chunk: Chunk) -> Iterator[None]:
         """Append a chunk in as many pieces as it takes; the engine advances after each.
 

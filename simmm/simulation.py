@@ -133,6 +133,7 @@ class Simulation:
         self.params = params
         self.memory_rows = np.zeros(self.outputs["beliefs"].shape[1], strategy.memory.dtype)
         self._write_settings(markets[0], queue.form)
+        self.rows = 0  # of the tape, applied at the venue so far
         self.advance = link(strategy, queue)
         self._state = tuple(
             records(array)
@@ -233,6 +234,7 @@ class Simulation:
         while True:
             self._call(feed)
             self.drain(sink)
+            self.rows = feed.rows_applied
             status = feed.status
             if status == ENDED:
                 return True

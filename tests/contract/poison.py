@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from simmm.backtest import WINDOW_PER_REACH
 from simmm.records import (
     AGGRESSOR_END,
     BBO,
+    BOOK_WINDOW,
     BUY,
     CONTEXT,
     DEPTH,
@@ -17,12 +21,22 @@ from simmm.records import (
     SNAPSHOT,
     TRADE,
 )
+from simmm.tape import info
 from simmm.tape.schema import COLUMNS, NO_AUX, RANKS
 from tests.contract.tapes import Columns
 
 SECOND = 1_000_000_000
 GARBAGE_MESSAGES = 600
 Row = list[int]  # exch_ts, local_ts, seq, tag, px, qty, aux
+
+
+def book_window(*tapes: Path) -> int:
+    """Return the size of books that the true tapes ask for; a false one must not change it.
+
+    It is derived from a tape's metadata, and decides only how far from the touch orders may lie.
+    """
+    reach = max(info(tape).reach_px_99 for tape in tapes)
+    return max(BOOK_WINDOW, WINDOW_PER_REACH * reach)
 
 
 def cut(columns: Columns, t: int) -> Columns:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simmm.backtest import WINDOW_PER_REACH
-from simmm.records import ACCEPTED, BOOK_WINDOW
+from simmm.records import ACCEPTED
 from simmm.tape import info
 from tests.contract import poison
 from tests.contract.cases import BUSY, DATASETS, QUICK, Heads
@@ -59,12 +58,6 @@ def _written(outcome: Outcome, tables: tuple[str, ...]) -> dict[str, str]:
     return {name: outcome.digests().get(name, "") for name in tables}
 
 
-def _window(*tapes: Path) -> int:
-    """Return the size of the books that the true tapes ask for; it isn't the subject here."""
-    reach = max(info(tape).reach_px_99 for tape in tapes)
-    return max(BOOK_WINDOW, WINDOW_PER_REACH * reach)
-
-
 def _times(columns: Columns) -> list[int]:
     """Return moments to poison at: as something happens, as something arrives, and between."""
     rng = np.random.default_rng(columns["px"].size)
@@ -95,7 +88,7 @@ def _compare(
     """Run with the true tape and with poisoned ones, and compare what was written before."""
     true = heads(DATASETS[scenario], ROWS)
     columns, market = read(true), info(true).market
-    window = _window(true)
+    window = poison.book_window(true)
     base = _run(scenario, strategy, true, window, sets or {})
     differed = 0
     for t in _times(columns):
@@ -141,7 +134,7 @@ def test_false_reference(heads: Heads, tmp_path: Path) -> None:
     true = heads(DATASETS["quiet"], ROWS)
     columns, market = read(true), info(true).market
     tape = heads(DATASETS["cascade"], ROWS)
-    window = _window(true, tape)
+    window = poison.book_window(true, tape)
 
     def with_reference(path: Path) -> Outcome:
         return _run("cascade", BUSY, tape, window, {"tape.references": [{"file": str(path)}]})
@@ -158,7 +151,7 @@ def test_a_peek_would_be_seen(heads: Heads, tmp_path: Path) -> None:
     """Poisoned half a second early, the past does change."""
     true = heads(DATASETS["cascade"], ROWS)
     columns = read(true)
-    window = _window(true)
+    window = poison.book_window(true)
     base = _run("cascade", BUSY, true, window, {})
     for n, t in enumerate(_times(columns)):
         early = poison.false_future(columns, t - 500_000_000, 5)

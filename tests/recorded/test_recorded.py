@@ -73,15 +73,16 @@ def test_no_look_ahead(recording: tuple[Path, dict[str, Any]], tmp_path: Path) -
     tape, sizes = recording
     market, columns = info(tape).market, read(tape, HEAD_ROWS)
     sets = {**sizes, "run.warm_up_s": 5}
-    true = run_in_memory(resolve("recorded", [write(tmp_path / "true.parquet", columns, market)],
-                                 sets), book_window=1 << 17)
+    path = write(tmp_path / "true.parquet", columns, market)
+    window = poison.book_window(path)
+    true = run_in_memory(resolve("recorded", [path], sets), book_window=window)
     for n, place in enumerate((5_000, 8_000)):
-        t = int(columns["local_ts"][place])
+        t = int(columns["exch_ts"][place] + columns["local_ts"][place]) // 2
         late = (columns["local_ts"] > t) & (columns["exch_ts"] <= t)
         assert np.count_nonzero(late) > 0, "something is in flight"
         for poisoned in (poison.false_future, poison.false_arrivals):
             path = tmp_path / f"{n}-{poisoned.__name__}.parquet"
             write(path, poisoned(columns, t, 1), market)
-            false = run_in_memory(resolve("recorded", [path], sets), book_window=1 << 17)
+            false = run_in_memory(resolve("recorded", [path], sets), book_window=window)
             assert _decided(false, t) == _decided(true, t), poisoned.__name__
             assert false.digests()["beliefs"] != true.digests()["beliefs"]
