@@ -1,7 +1,7 @@
 """Did the maker know what it was doing: beliefs against the truth, or against what was realised.
 
 A generated tape carries the truth of its model (sigma, kappa, A); each recorded belief is compared
-with it. Without a truth, sigma is compared with the volatility realised over the whole run, which
+with it, or with its value at that time where it changes (the reference told is then its mean). Without a truth, sigma is compared with the volatility realised over the whole run, which
 is itself only an estimate: no coverage is given then. Samples of one run share their past, so the
 coverage of a single run is one draw, not a frequency.
 """
@@ -9,6 +9,7 @@ coverage of a single run is one draw, not a frequency.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -32,13 +33,30 @@ def calibration(run: Run) -> list[Calibration]:
     found = []
     for name, column, keys, unit in _BELIEFS:
         value = next((truth[key] for key in keys if _is_number(truth.get(key))), None)
-        if value is not None:
+        path = _path(run, truth, name)
+        if path is not None:
+            found.append(_compare(run, name, column, unit, "truth", path))
+        elif value is not None:
             found.append(_compare(run, name, column, unit, "truth", float(value)))
     if not any(entry.name == "sigma" for entry in found):
         realised = realised_sigma(run, _clock_ns(run))
         if realised is not None:
             found.append(_compare(run, "sigma", "sigma", _BELIEFS[0][3], "realised", realised))
     return found
+
+
+def _path(run: Run, truth: dict[str, Any], name: str) -> np.ndarray | None:
+    """Return the truth at each recorded belief where the model's figure changes over time.
+
+    ``sigma_path`` lists the figure of consecutive stretches of ``sigma_path_s`` seconds, from the
+    tape's start on.
+    """
+    path, step_s = truth.get(f"{name}_path"), truth.get(f"{name}_path_s")
+    if not isinstance(path, list) or not path or not _is_number(step_s):
+        return None
+    since = run.beliefs["ts"] - int(run.info.tape.get("first_ts", 0))
+    places = np.clip(since // round(step_s * 1e9), 0, len(path) - 1)  # type: ignore[operator]
+    return np.asarray(path, np.float64)[places]
 
 
 def _clock_ns(run: Run) -> int:
@@ -66,7 +84,7 @@ def _is_number(value: object) -> bool:
 
 
 def _compare(
-    run: Run, name: str, column: str, unit: str, against: str, reference: float
+    run: Run, name: str, column: str, unit: str, against: str, reference: float | np.ndarray
 ) -> Calibration:
     beliefs = run.beliefs
     after = beliefs["ts"] >= run.info.period.quote_start_ns
@@ -74,12 +92,17 @@ def _compare(
     known = np.isfinite(value) & (value > 0) & np.isfinite(sd) & (sd > 0)
     value, sd = value[known], sd[known]
     count = len(value)
+    if isinstance(reference, np.ndarray):
+        reference = reference[after][known]
+        told = mean(reference) if count else 0.0
+    else:
+        told = reference
     inside = int(np.count_nonzero(np.abs(value - reference) <= _REACH * sd))
     return Calibration(
         name=name,
         unit=unit,
         against=against,
-        reference=reference,
+        reference=told,
         final=float(value[-1]) if count else None,
         final_sd=float(sd[-1]) if count else None,
         mean=mean(value) if count else None,

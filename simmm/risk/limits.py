@@ -68,7 +68,9 @@ def whole_lots(qty: float) -> int:
 @kernel
 def is_large_enough(maker: Any, px: int, lots: int) -> bool:
     """Return whether an order is worth sending: a lot at least, and the minimum notional."""
-    return lots > 0 and px * lots * maker.market.money_scale >= maker.market.min_notional
+    # In floats, because the product of a senseless price may not fit an integer.
+    notional = float(px) * float(lots) * float(maker.market.money_scale)
+    return lots > 0 and notional >= float(maker.market.min_notional)
 
 
 @kernel
