@@ -1,9 +1,10 @@
 """Did the maker know what it was doing: beliefs against the truth, or against what was realised.
 
 A generated tape carries the truth of its model (sigma, kappa, A); each recorded belief is compared
-with it, or with its value at that time where it changes (the reference told is then its mean). Without a truth, sigma is compared with the volatility realised over the whole run, which
-is itself only an estimate: no coverage is given then. Samples of one run share their past, so the
-coverage of a single run is one draw, not a frequency.
+with it, or with its value at that time where it changes (the reference told is then its mean).
+Without a truth, sigma is compared with the volatility realised over the whole run, which is itself
+only an estimate: no coverage is given then. Samples of one run share their past, so the coverage of
+a single run is one draw, not a frequency.
 """
 
 from __future__ import annotations
