@@ -68,7 +68,7 @@ def _next_level(size: Array, at: int, step: int) -> int:
 @njit()
 def _may_empty(size: Array, at: int, step: int) -> bool:
     """Whether another level stands within ten ticks behind `at`, so that `at` may be emptied."""
-    for distance in range(1, 11):
+    for distance in range(1, 11):  # noqa: SIM110 - compiled code has no generators
         if size[at + step * distance] > 0:
             return True
     return False

@@ -26,9 +26,7 @@ _KINDS = {DEPTH: records.DEPTH, TRADE: records.TRADE, SNAPSHOT: records.SNAPSHOT
 
 def market_rules() -> MarketRules:
     """Rules of the tape's one market; without fees, as the peer's run has none."""
-    return MarketRules(
-        symbol="BTC-PERP", venue="benchmark", price_quantum="1", lot_size="0.00001"
-    )
+    return MarketRules(symbol="BTC-PERP", venue="benchmark", price_quantum="1", lot_size="0.00001")
 
 
 def tags_of(kind: Array, side: Array) -> Array:

@@ -12,6 +12,7 @@ from simmm import __version__
 from simmm.datasets import tape_path
 from simmm.errors import ScenarioError
 from simmm.jit import code_digest, on_compile
+from simmm.latency import delay_feed
 from simmm.market import LARGEST_COUNT, MarketRules
 from simmm.math import stream_key
 from simmm.records import (
@@ -31,7 +32,6 @@ from simmm.simulation import LatencySettings, Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
 from simmm.tape import FeedClock, TapeSpec, TapeStream, open_tapes
 from simmm.tape.sources import ensure_tape
-from simmm.venue.latency import delay_feed
 
 #: `progress(stage, done, total)`: stage "tape" (seconds of tape built) or "run" (rows fed).
 Progress = Callable[[str, int, int], None]

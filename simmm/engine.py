@@ -12,6 +12,7 @@ from typing import Any
 
 from simmm.book import clear
 from simmm.jit import compiled
+from simmm.mail import next_request_ts, next_response_ts
 from simmm.maker import (
     has_room as maker_has_room,
 )
@@ -43,7 +44,6 @@ from simmm.venue.exchange import (
 from simmm.venue.exchange import (
     has_room as venue_has_room,
 )
-from simmm.venue.mail import next_request_ts, next_response_ts
 from simmm.venue.queue import QueueModel
 from simmm.venue.resting import pass_time
 from simmm.views import see_packets

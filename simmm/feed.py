@@ -134,8 +134,7 @@ def _append(
     _copy(window.packet_ts, place, packet_ts, packet, stop)
     _copy(window.packet_row, place, packet_row, packet, stop)
     _copy(window.packet_info, place, packet_info, packet, stop)
-    for n in range(place, place + stop - packet):
-        window.unseen[n & mask] = 1
+    _set_unseen(window.unseen, place, stop - packet)
     _copy(window.tag, row, tag, row - first_row, end - first_row)
     _copy(window.px, row, px, row - first_row, end - first_row)
     _copy(window.qty, row, qty, row - first_row, end - first_row)
@@ -173,13 +172,30 @@ def _append(
 @kernel
 def _copy(ring: Any, place: int, source: np.ndarray, start: int, stop: int) -> None:
     """Copy source[start:stop] into a ring from `place` on, in at most two straight runs."""
-    size = ring.size
-    at = place & (size - 1)
-    head = min(stop - start, size - at)
-    for k in range(head):
-        ring[at + k] = source[start + k]
-    for k in range(stop - start - head):
-        ring[k] = source[start + head + k]
+    at = place & (ring.size - 1)
+    head = min(stop - start, ring.size - at)
+    # Loops over slices from 0 on are those that the compiler turns into wide moves.
+    into = ring[at : at + head]
+    values = source[start : start + head]
+    for k in range(into.size):
+        into[k] = values[k]
+    into = ring[: stop - start - head]
+    values = source[start + head : stop]
+    for k in range(into.size):
+        into[k] = values[k]
+
+
+@kernel
+def _set_unseen(ring: Any, place: int, count: int) -> None:
+    """Set `count` places of a ring from `place` on to 1."""
+    at = place & (ring.size - 1)
+    head = min(count, ring.size - at)
+    into = ring[at : at + head]
+    for k in range(into.size):
+        into[k] = 1
+    into = ring[: count - head]
+    for k in range(into.size):
+        into[k] = 1
 
 
 @kernel

@@ -47,7 +47,7 @@ from simmm.records import (
 )
 from simmm.risk.limits import is_large_enough, set_targets, whole_lots
 from simmm.steps import round_down, round_up, step_at
-from simmm.views import block_before, remember_block, see_rows
+from simmm.views import block_before, open_quiet, remember_block, see_rows
 
 
 @kernel
@@ -467,6 +467,7 @@ def ignore(event: Any, market: Any, memory: Any, params: Any) -> None:
 @kernel
 def open_maker(maker: Any, sigma_half_life_s: float, intensity_half_life_s: float) -> None:
     """Make a maker that knows nothing; times and settings are written by the caller."""
+    open_quiet(maker)
     volatility.start(maker.sigma, maker.sigma.clock_ns, sigma_half_life_s)
     intensity.start(maker.intensity, intensity_half_life_s)
     maker.next_id = 1

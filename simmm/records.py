@@ -16,6 +16,8 @@ import numpy as np
 DEPTH, SNAPSHOT, BBO, TRADE, CONTEXT, GAP = range(6)  # bits 0-2: kind
 KIND_MASK = 7
 BUY = 8  # bit 3: bid level, or a trade whose aggressor bought
+WHAT_MASK = 15  # kind and side together
+WHATS = 16
 PACKET_END = 16  # bit 4: last row of its packet; the maker steps after it
 FIRST = 32  # bit 5: first row of one side of an image (kind SNAPSHOT)
 AGGRESSOR_END = 64  # bit 6: last print of one aggressor (kind TRADE)
@@ -121,7 +123,7 @@ Market = np.dtype(
 
 Latency = np.dtype(
     [
-        ("form", "i8"),  # 0 constant, 1 uniform, 2 exponential, 3 lognormal (venue/latency.py)
+        ("form", "i8"),  # 0 constant, 1 uniform, 2 exponential, 3 lognormal (latency.py)
         ("low_ns", "i8"),  # no draw is below this; >= 1
         ("scale_ns", "f8"),  # width, mean or median above `low_ns`
         ("log_sd", "f8"),  # sigma of the lognormal
@@ -268,10 +270,10 @@ def venue_dtype(queue_state: np.dtype) -> np.dtype:
             ("own_ask", "i8"),
             ("own_key", "i8", (2,)),  # best own prices of asks and bids, as keys of the book
             ("deep", "i8", (2,)),  # 1: more than one own price on the side
-            ("quiet_low", "i8", (2,)),  # where rows of asks and bids only set a cell, quanta
-            ("quiet_high", "i8", (2,)),
-            ("quiet_best", "i8", (2,)),
-            ("quiet_own", "i8", (2,)),
+            ("quiet_low", "i8", (WHATS,)),  # where rows of a kind and side are quiet, quanta
+            ("quiet_high", "i8", (WHATS,)),
+            ("quiet_best", "i8", (WHATS,)),  # but not if they delete this level,
+            ("quiet_own", "i8", (WHATS,)),  # and here they change the level of our orders
             ("n_bids", "i8"),
             ("n_asks", "i8"),
             ("bids", "i8", (ORDER_SLOTS,)),  # slots, best price first, then joined_seq
@@ -477,6 +479,8 @@ Maker = np.dtype(
         ("block_mid2", "i8", (BLOCKS,)),  # half quanta, before that block
         ("block_spread", "i8", (BLOCKS,)),  # quanta
         ("last_packet_ts", "i8"),  # local_ts of the last packet, ns
+        ("quiet_low", "i8", (WHATS,)),  # where rows of a kind and side only set a cell, quanta
+        ("quiet_high", "i8", (WHATS,)),
         ("chain", "u8"),  # hash chain over intents
         ("fault", "i8"),  # a FAULT_ code; the run stops
         ("fault_value", "f8"),

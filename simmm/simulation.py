@@ -15,6 +15,7 @@ from simmm.engine import link, open_run
 from simmm.errors import RunError, StrategyError
 from simmm.feed import Feed
 from simmm.jit import INTERPRETED, records
+from simmm.latency import LATENCY_FORMS
 from simmm.market import MarketRules
 from simmm.math import stream_key
 from simmm.records import (
@@ -40,7 +41,6 @@ from simmm.strategy.faults import compiled_arithmetic, explain
 from simmm.strategy.load import Strategy
 from simmm.tape import Chunk
 from simmm.venue.fills import end_order
-from simmm.venue.latency import LATENCY_FORMS
 from simmm.venue.queue import queue_model
 
 #: Table name, and the counter and buffer of `records.Outputs` it is drained from.
@@ -50,7 +50,7 @@ Sink = Callable[[str, np.ndarray], None]
 
 @dataclass(frozen=True)
 class LatencySettings:
-    """A latency distribution in ns; see `venue.latency`."""
+    """A latency distribution in ns; see `simmm.latency`."""
 
     form: str = "constant"
     low_ns: int = 1
@@ -233,13 +233,13 @@ class Simulation:
         """Advance as far as the feed's rows allow; return whether the run ended."""
         while True:
             self._call(feed)
-            self.drain(sink)
             self.rows = feed.rows_applied
             status = feed.status
+            if status == NEED_ROWS:
+                return False  # the buffers can wait
+            self.drain(sink)
             if status == ENDED:
                 return True
-            if status == NEED_ROWS:
-                return False
             if status == FAULTED:
                 raise self._fault()
 

@@ -9,6 +9,7 @@ from simmm.jit import kernel
 from simmm.records import (
     BBO,
     BLOCKS,
+    BUY,
     DEPTH,
     FIRST,
     GAP,
@@ -20,6 +21,8 @@ from simmm.records import (
     NO_KEY,
     SNAPSHOT,
     TRADE,
+    WHAT_MASK,
+    WHATS,
 )
 
 
@@ -70,60 +73,118 @@ def see_rows(book: Any, window: Any, row: int, end: int, packet_ts: int) -> None
 def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
     """See packets of the traded market up to local time `until`, as long as only books change.
 
-    For a maker that neither estimates nor observes. Most rows move nothing but a size and only set
-    a cell.
+    For a maker that neither estimates nor observes. Packets that arrive as they happened are one
+    run of rows; most rows move nothing but a size and only set a cell.
     """
     mask = window.tag.size - 1
-    cell_mask = book.cells.size // 2 - 1
-    low_ask, high_ask, low_bid, high_bid = _known_range(book)
     n = window.arrival
-    high = window.arrival_hi
-    ended_ts = maker.last_packet_ts
-    while n < high:
-        now = window.arrival_ts[n & mask]
-        if now > until:
-            break
+    stop = window.arrival_hi
+    while n < stop and window.arrival_ts[n & mask] <= until:
         packet = window.arrival_packet[n & mask]
         info = window.packet_info[packet & mask]
-        kind = info & KIND_MASK
-        if kind > TRADE or info >> INFO_MARKET_SHIFT != 0:
+        if info & KIND_MASK > TRADE or info >> INFO_MARKET_SHIFT != 0:
             break
-        if kind != TRADE:
-            packet_ts = window.packet_ts[packet & mask]
-            quiet = kind == DEPTH and packet_ts >= book.bbo_ts
-            end = window.packet_row[(packet + 1) & mask]
-            for i in range(window.packet_row[packet & mask], end):
-                k = i & mask
-                tag: Any = np.int64(window.tag[k])
-                side = (tag >> 3) & 1
-                px = window.px[k]
-                lots = window.qty[k]
-                low = low_bid if side else low_ask
-                top = high_bid if side else high_ask
-                if quiet and px >= low and px <= top:
-                    book.cells[((px & cell_mask) << 1) | side] = lots
-                else:
-                    see_level(book, tag, px, lots, packet_ts)
-                    low_ask, high_ask, low_bid, high_bid = _known_range(book)
-        if info & INFO_END:
-            ended_ts = now
+        if window.packet_ts[packet & mask] < book.bbo_ts:
+            _see_packet(maker, book, window, n, packet)
+            n += 1
+            continue
+        ahead = packet - n
+        first = n
+        row = window.packet_row[packet & mask]
         n += 1
+        while (
+            n < stop
+            and window.arrival_ts[n & mask] <= until
+            and window.arrival_packet[n & mask] == n + ahead
+            and window.packet_info[(n + ahead) & mask] >> INFO_MARKET_SHIFT == 0
+        ):
+            n += 1
+        end = window.packet_row[(n + ahead) & mask]
+        while True:
+            _set_quiet(maker, book)
+            row = _pass_quiet(maker, book, window, row, end)
+            if row == end:
+                break
+            k = row & mask
+            tag: Any = np.int64(window.tag[k])
+            if tag & KIND_MASK > TRADE:
+                # Not for us: the run ends before its packet.
+                while window.packet_row[(packet + 1) & mask] <= row:
+                    packet += 1
+                n = packet - ahead
+                break
+            packet_ts = 0
+            if tag & KIND_MASK != DEPTH:
+                while window.packet_row[(packet + 1) & mask] <= row:
+                    packet += 1
+                packet_ts = window.packet_ts[packet & mask]
+            else:
+                packet_ts = book.bbo_ts
+            see_level(book, tag, window.px[k], window.qty[k], packet_ts)
+            row += 1
+        last = n - 1
+        while last >= first and window.packet_info[(last + ahead) & mask] & INFO_END == 0:
+            last -= 1
+        if last >= first:
+            maker.last_packet_ts = window.arrival_ts[last & mask]
     if n > window.arrival:
         maker.now = window.arrival_ts[(n - 1) & mask]
-        maker.last_packet_ts = ended_ts
     window.arrival = n
 
 
 @kernel
-def _known_range(book: Any) -> tuple[int, int, int, int]:
-    """Return lowest and highest price of asks, then of bids, at which a row only sets a cell."""
+def _see_packet(maker: Any, book: Any, window: Any, n: int, packet: int) -> None:
+    """See the packet of arrival `n`, which a bbo has overtaken."""
+    mask = window.tag.size - 1
+    info = window.packet_info[packet & mask]
+    if info & KIND_MASK != TRADE:
+        packet_ts = window.packet_ts[packet & mask]
+        see_rows(
+            book,
+            window,
+            window.packet_row[packet & mask],
+            window.packet_row[(packet + 1) & mask],
+            packet_ts,
+        )
+    if info & INFO_END:
+        maker.last_packet_ts = window.arrival_ts[n & mask]
+
+
+@kernel
+def _pass_quiet(maker: Any, book: Any, window: Any, row: int, end: int) -> int:
+    """Apply rows up to `end` or the first that does more than set a cell; return where."""
+    mask = window.tag.size - 1
+    cell_mask = book.cells.size // 2 - 1
+    while row < end:
+        k = row & mask
+        px = window.px[k]
+        what = np.int64(window.tag[k]) & WHAT_MASK
+        cell = ((px & cell_mask) << 1) | (what >> 3)
+        before = book.cells[cell]
+        if (px < maker.quiet_low[what]) | (px > maker.quiet_high[what]):
+            break
+        book.cells[cell] = window.qty[k] if what & KIND_MASK == DEPTH else before
+        row += 1
+    return row
+
+
+@kernel
+def _set_quiet(maker: Any, book: Any) -> None:
+    """Set the prices at which rows of depth only set a cell; `open_quiet` did so for trades."""
     top = book.low + book.cells.size // 2 - 1
-    return (
-        max(-book.bound[0], book.low),
-        min(-book.edge[0], top),
-        max(book.edge[1], book.low),
-        min(book.bound[1], top),
-    )
+    maker.quiet_low[DEPTH] = max(-book.bound[0], book.low)
+    maker.quiet_high[DEPTH] = min(-book.edge[0], top)
+    maker.quiet_low[DEPTH | BUY] = max(book.edge[1], book.low)
+    maker.quiet_high[DEPTH | BUY] = min(book.bound[1], top)
+
+
+@kernel
+def open_quiet(maker: Any) -> None:
+    """Make rows of all kinds loud but trades."""
+    for what in range(WHATS):
+        is_trade = what & KIND_MASK == TRADE
+        maker.quiet_low[what] = NO_BID if is_trade else NO_ASK
+        maker.quiet_high[what] = NO_ASK if is_trade else NO_BID
 
 
 @kernel

@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 
 from simmm import records, tape
+from simmm.latency import LATENCY_FORMS
+from simmm.mail import request
 from simmm.market import MarketRules
 from simmm.records import (
     ALO,
@@ -36,8 +38,6 @@ from simmm.simulation import Settings, Simulation
 from simmm.strategy.fields import Record
 from simmm.strategy.load import Strategy
 from simmm.venue.exchange import apply_packets, open_venue, read_mid, serve_request
-from simmm.venue.latency import LATENCY_FORMS
-from simmm.venue.mail import request
 from simmm.venue.queue import queue_model
 from simmm.venue.resting import find
 

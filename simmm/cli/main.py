@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 
 _INTERRUPTED = 130
+_AGAIN_S = 0.5
 _DISK = {
     errno.ENOSPC: "no space left on the disk",
     errno.EDQUOT: "the disk quota is used up",
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
     try:
+        if arguments is None:
+            _insist_on_interrupts()
         code = _run(words)
         sys.stdout.flush()
         return code
@@ -137,10 +140,44 @@ def _settle_output() -> None:
                 pass
 
 
+def _insist_on_interrupts() -> None:
+    """Let Ctrl-C be raised again every half second until it is told.
+
+    Some libraries swallow it while they are imported, and the command would go on.
+    """
+    import signal
+
+    def again(*_: object) -> None:
+        if not _unwinding():  # what cleans up may finish
+            raise KeyboardInterrupt
+
+    def first(*_: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S, _AGAIN_S)
+        raise KeyboardInterrupt
+
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGALRM, again)
+            signal.signal(signal.SIGINT, first)
+    except ValueError:
+        pass  # not the main thread
+
+
+def _unwinding() -> bool:
+    """Return whether an interruption is being handled at this moment."""
+    error = sys.exc_info()[1]
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
+
+
 def _ignore_interrupts() -> None:
     import signal
 
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     except ValueError:
         pass  # not the main thread

@@ -6,6 +6,7 @@ Orders that stay keep their place in the queue. Orders being cancelled or modifi
 from typing import Any
 
 from simmm.jit import kernel
+from simmm.mail import request
 from simmm.math import chain
 from simmm.orders.table import exposure, is_full, place
 from simmm.records import (
@@ -19,7 +20,6 @@ from simmm.records import (
     RESTING,
 )
 from simmm.risk.limits import is_large_enough
-from simmm.venue.mail import request
 
 
 @kernel

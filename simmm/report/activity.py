@@ -102,28 +102,44 @@ def _refusals(run: Run) -> dict[str, int]:
 
 
 def queue(run: Run) -> Queue:
-    """Describe the place at the join, of all resting orders and of those behind the maker fills."""
+    """Describe the queue at the join, of all orders that rested and of those that filled.
+
+    Whoever joins stands behind all that is shown at the price, so lots ahead over lots shown there
+    would be one for everybody. Lots ahead are told in base units, and as multiples of one size:
+    the median shown at the prices of our orders, where anything was.
+    """
     table = run.orders
     resting = (table["end"] != REJECTED) & (table["ahead_at_join"] >= 0)
-    maker = (run.fills["marks"] & TAKER) == 0
-    joined = _places(table["ahead_at_join"][resting], table["level_at_join"][resting])
-    filled = _places(run.fills["ahead_at_join"][maker], run.fills["level_at_join"][maker])
+    level = table["level_at_join"][resting]
+    joined = _known(table["ahead_at_join"][resting], level)
+    filled = _filled(run)
+    shown = quantiles(level[level > 0])["p50"]
     return Queue(
         model=run.info.queue,
-        joined=quantiles(joined[0]),
-        filled=quantiles(filled[0]),
-        ahead_joined=quantiles(joined[1] * run.lot),
-        ahead_filled=quantiles(filled[1] * run.lot),
-        known_joined=len(joined[1]),
-        known_filled=len(filled[1]),
-        alone_joined=share(int(np.count_nonzero(joined[1] == 0)), len(joined[1])),
-        alone_filled=share(int(np.count_nonzero(filled[1] == 0)), len(filled[1])),
+        shown=None if shown is None else shown * run.lot,
+        ahead_joined=quantiles(joined * run.lot),
+        ahead_filled=quantiles(filled * run.lot),
+        times_joined=_times(joined, shown),
+        times_filled=_times(filled, shown),
+        known_joined=len(joined),
+        known_filled=len(filled),
+        alone_joined=share(int(np.count_nonzero(joined == 0)), len(joined)),
+        alone_filled=share(int(np.count_nonzero(filled == 0)), len(filled)),
     )
 
 
-def _places(ahead: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Relative places (at prices where others stood) and lots ahead, where the level was known."""
-    known = level >= 0
-    ahead, level = ahead[known], level[known].astype(np.float64)
-    shown = level > 0
-    return ahead[shown] / level[shown], ahead
+def _filled(run: Run) -> np.ndarray:
+    """Lots ahead at the join of every order with a maker fill, each once, at its first fill."""
+    table = run.fills
+    maker = (table["marks"] & TAKER) == 0
+    _, first = np.unique(table["id"][maker], return_index=True)
+    return _known(table["ahead_at_join"][maker][first], table["level_at_join"][maker][first])
+
+
+def _known(ahead: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Lots ahead where it was known what others show."""
+    return ahead[level >= 0]
+
+
+def _times(ahead: np.ndarray, shown: float | None) -> dict[str, float | None]:
+    return quantiles(ahead / shown if shown else ahead[:0])

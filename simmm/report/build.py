@@ -31,6 +31,8 @@ from simmm.report.split import checked_split, closing
 from simmm.report.tables import Run, read_run
 from simmm.report.unknowns import unknowns
 from simmm.report.verdict import verdict
+from simmm.scenario.fields import REQUIRED, leaves
+from simmm.scenario.schema import Scenario
 
 FILE_NAME = "report.json"
 
@@ -208,7 +210,13 @@ def _facts(run: Run) -> RunFacts:
 
 
 def _changes(run: Run) -> list[Change]:
-    """Values in force that aren't the schema's or the strategy's default."""
+    """Values in force that aren't the schema's or the strategy's default.
+
+    What was named and equals the schema's default is none. A strategy's defaults aren't in the run
+    folder: its parameters are told whenever they were named.
+    """
+    defaults = {path: msgspec.to_builtins(field.default) for path, field in leaves(Scenario)
+                if field.default is not REQUIRED}  # fmt: skip
     found = []
     for path, origin in sorted(run.info.origins.items()):
         node: Any = run.info.scenario
@@ -217,7 +225,7 @@ def _changes(run: Run) -> list[Change]:
         own = node is None and str(origin).startswith(("market rules", "the tape"))
         if isinstance(node, dict) or own or str(origin).startswith("default"):
             continue
-        if path in ("name", "description"):
+        if path in ("name", "description") or (path in defaults and node == defaults[path]):
             continue
         found.append(Change(path, node, str(origin)))
     return found

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 #: Grows by one when a field changes its meaning or disappears; new fields alone don't count.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Horizons of the markouts, seconds. The P&L split uses `SPLIT_HORIZON_S`.
 HORIZONS_S = (0.5, 1.0, 5.0, 30.0)
@@ -180,13 +180,17 @@ class Orders(msgspec.Struct, frozen=True):
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """Place in the queue at the join: lots ahead over lots shown. 0 is first, 1 the very back."""
+    """Size ahead of our orders when they joined, where it was known what others show.
+
+    *joined*: all orders that rested; *filled*: those with a maker fill, each once.
+    """
 
     model: dict[str, Any]
-    joined: dict[str, float | None]  # quantiles over all orders
-    filled: dict[str, float | None]  # over maker fills
-    ahead_joined: dict[str, float | None]  # base units ahead
+    shown: float | None  # base units: median others showed at our prices, where anything was
+    ahead_joined: dict[str, float | None]  # quantiles and mean, base units
     ahead_filled: dict[str, float | None]
+    times_joined: dict[str, float | None]  # the same as multiples of `shown`
+    times_filled: dict[str, float | None]
     known_joined: int
     known_filled: int
     alone_joined: float | None  # share of orders with nobody ahead

@@ -58,7 +58,7 @@ class Field:
             raise StrategyError(f"Field: shape {self.shape!r} must be positive whole numbers")
         object.__setattr__(self, "shape", shape)
         if not self._inside(self.default):
-            raise StrategyError(f"Field: default {self.default!r} is outside {self.range_text()}")
+            raise StrategyError(f"Field: default {self.default!r} must be {self.range_text()}")
 
     @property
     def kind(self) -> str:
@@ -71,12 +71,12 @@ class Field:
         return "f8" if isinstance(self.default, float) else "i8"
 
     def range_text(self) -> str:
-        """The allowed values in interval notation, empty if all are."""
-        if self.low is None and self.high is None:
-            return ""
-        low = "-inf" if self.low is None else f"{self.low:g}"
-        high = "inf" if self.high is None else f"{self.high:g}"
-        return f"[{low}, {high}]"
+        """The allowed values in words, empty if all are."""
+        if self.low is not None and self.high is not None:
+            return f"between {self.low:g} and {self.high:g}"
+        if self.low is not None:
+            return f"at least {self.low:g}"
+        return "" if self.high is None else f"at most {self.high:g}"
 
     def check(self, path: str, value: object) -> Value:
         """Return `value` as this field stores it.
@@ -103,7 +103,7 @@ class Field:
                 raise ScenarioError(f"{path}: {value!r} does not fit 64 bits")
         if not self._inside(value):
             unit = f" {self.unit}" if self.unit else ""
-            raise ScenarioError(f"{path}: {value!r} must lie in {self.range_text()}{unit}")
+            raise ScenarioError(f"{path}: {value!r} must be {self.range_text()}{unit}")
         return float(value) if self.kind == "float" else value
 
     def _inside(self, value: Value) -> bool:

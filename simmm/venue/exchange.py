@@ -11,9 +11,11 @@ import numpy as np
 
 from simmm.book import best_ask, best_bid, clear, forget, key_of, set_best, set_depth, set_image
 from simmm.jit import kernel
+from simmm.mail import next_request_ts
 from simmm.math import chain
 from simmm.records import (
     BBO,
+    BUY,
     DEPTH,
     FILLS,
     FIRST,
@@ -28,11 +30,17 @@ from simmm.records import (
     SAMPLES,
     SNAPSHOT,
     TRADE,
+    WHAT_MASK,
+    WHATS,
 )
-from simmm.venue.fills import on_crossing, on_level, on_trade
-from simmm.venue.mail import next_request_ts
+from simmm.venue.fills import on_crossing, on_level, on_trade, tell_own
 from simmm.venue.requests import LEVELS_PER_TAKER, on_request
 from simmm.venue.resting import pass_time, refresh
+
+_ASK = DEPTH
+_BID = DEPTH | BUY
+_SELLER = TRADE
+_BUYER = TRADE | BUY
 
 
 @kernel
@@ -43,6 +51,13 @@ def open_venue(venue: Any, book: Any) -> None:
     venue.mid_stale = 1
     venue.best_bid = NO_BID
     venue.best_ask = NO_ASK
+    for what in range(WHATS):
+        venue.quiet_low[what] = NO_ASK
+        venue.quiet_high[what] = NO_BID
+        venue.quiet_best[what] = NO_BID
+        venue.quiet_own[what] = NO_BID
+    venue.quiet_low[_BUYER] = 0
+    venue.quiet_high[_SELLER] = NO_ASK
 
 
 @kernel
@@ -126,93 +141,128 @@ def _sample(venue: Any, out: Any) -> None:
 def apply_packets(
     verbs: Any, venue: Any, book: Any, mail: Any, out: Any, window: Any, until: int
 ) -> None:
-    """Apply packets up to exchange time `until`, or to the first that answers the maker.
+    """Apply packets up to exchange time `until`, or to the first row that answers the maker.
 
     Stops between rows where a buffer is nearly full; `window.packet` and `window.row` say how far
-    it came. Most rows change a level that is neither ours nor the best: those only set a cell.
+    it came. Rows are read in runs: a run is all that is known, due and of this market or, once the
+    best may have moved, the rest of the block. Within it only rows that are not quiet are asked
+    which packet they belong to.
     """
     mask = window.tag.size - 1
-    cell_mask = book.cells.size // 2 - 1
     answers = mail.response_tail
     n = window.packet
-    high = window.packet_hi
     row = window.row
+    due = n  # packets before are due
     stopped = False
-    set_quiet(venue, book)
-    while n < high and not stopped:
+    while n < window.packet_hi and not stopped:
         ts = window.packet_ts[n & mask]
         if ts > until:
             break
-        info = window.packet_info[n & mask]
-        end = window.packet_row[(n + 1) & mask]
-        if info >> INFO_MARKET_SHIFT != 0:
-            row = end
+        if window.packet_info[n & mask] >> INFO_MARKET_SHIFT != 0:
             n += 1
+            row = window.packet_row[n & mask]
             continue
         if ts != venue.block_ts:
             if venue.dirty != 0 or venue.next_sample_ts < ts:
                 if not samples_due(venue, book, out, ts):
                     break
                 read_mid(venue, book, out)
-                set_quiet(venue, book)
-                stopped = not has_room(out)
-            venue.now = ts
             venue.block_ts = ts
-        while row < end:
+        stop = n + 1
+        if venue.dirty != 0:
+            while stop < due and window.packet_ts[stop & mask] == ts:
+                stop += 1
+        else:
+            due = max(due, stop)
+            limit = min(until, venue.next_sample_ts)
+            while (
+                due < window.packet_hi
+                and window.packet_ts[due & mask] <= limit
+                and window.packet_info[due & mask] >> INFO_MARKET_SHIFT == 0
+            ):
+                due += 1
+            stop = due
+        end = window.packet_row[stop & mask]
+        set_quiet(venue, book)
+        row = _pass_quiet(verbs, venue, book, window, row, end)
+        if row == end:
+            n = stop
+            venue.block_ts = window.packet_ts[(n - 1) & mask]
+            stopped = not has_room(out)
+        else:
+            while window.packet_row[(n + 1) & mask] <= row:
+                n += 1
+            venue.block_ts = window.packet_ts[n & mask]
+            venue.now = venue.block_ts
             k = row & mask
             tag: Any = np.int64(window.tag[k])
-            px = window.px[k]
-            lots = window.qty[k]
-            kind = tag & KIND_MASK
-            side = (tag >> 3) & 1
+            _apply_row(verbs, venue, book, mail, out, tag, window.px[k], window.qty[k])
             row += 1
-            if kind == DEPTH:
-                if (
-                    px >= venue.quiet_low[side]
-                    and px <= venue.quiet_high[side]
-                    and px != venue.quiet_own[side]
-                    and (lots > 0 or px != venue.quiet_best[side])
-                ):
-                    book.cells[((px & cell_mask) << 1) | side] = lots
-                    continue
-            elif kind == TRADE:
-                if side:
-                    if px < venue.own_ask:
-                        continue
-                elif px > venue.own_bid:
-                    continue
-            _apply_row(verbs, venue, book, mail, out, tag, side, px, lots)
-            set_quiet(venue, book)
-            if mail.response_tail != answers:
-                stopped = True
-                if not has_room(out):
-                    break
-        if row == end:
-            n += 1
+            if row == window.packet_row[(n + 1) & mask]:
+                n += 1
+            stopped = mail.response_tail != answers or not has_room(out)
+    venue.now = max(venue.now, venue.block_ts)
     window.packet = n
     window.row = row
 
 
 @kernel
-def set_quiet(venue: Any, book: Any) -> None:
-    """Set the prices at which a depth row with lots only sets a cell: known, near nothing of ours.
+def _pass_quiet(verbs: Any, venue: Any, book: Any, window: Any, row: int, end: int) -> int:
+    """Apply rows up to `end` or the first that is not quiet; return the row reached.
 
-    The best itself is one of them unless it is deleted. While something we took is remembered, or
-    we have several prices on the side, there are none.
+    A quiet row sets a cell, or is a trade that reaches nothing of ours, or changes the level of
+    our orders without filling them.
+    """
+    mask = window.tag.size - 1
+    cell_mask = book.cells.size // 2 - 1
+    while row < end:
+        k = row & mask
+        px = window.px[k]
+        lots = window.qty[k]
+        what: Any = np.int64(window.tag[k]) & WHAT_MASK
+        side = what >> 3
+        cell = ((px & cell_mask) << 1) | side
+        before = book.cells[cell]
+        # One branch for all: which rows are quiet can't be foreseen one condition at a time.
+        quiet = (
+            (px >= venue.quiet_low[what])
+            & (px <= venue.quiet_high[what])
+            & ((lots > 0) | (px != venue.quiet_best[what]))
+        )
+        if quiet & (px != venue.quiet_own[what]):
+            book.cells[cell] = lots if what & KIND_MASK == DEPTH else before
+        elif quiet:
+            tell_own(verbs, venue, side, before, lots)
+            book.cells[cell] = lots
+        else:
+            break
+        row += 1
+    return row
+
+
+@kernel
+def set_quiet(venue: Any, book: Any) -> None:
+    """Set where rows are quiet, by kind and side.
+
+    Depth: where levels are known, no better than the best, out of reach of our other side; the
+    best itself unless it is deleted. While something we took is remembered, or we have several
+    prices on the side, nowhere. Trades: short of our orders. All other kinds: nowhere.
     """
     top = book.low + book.cells.size // 2 - 1
-    venue.quiet_low[1] = max(book.edge[1], book.low)
-    venue.quiet_high[1] = min(min(book.bound[1], venue.own_ask - 1), top)
-    venue.quiet_best[1] = book.bound[1]
-    venue.quiet_own[1] = venue.own_bid
-    venue.quiet_low[0] = max(max(-book.bound[0], venue.own_bid + 1), book.low)
-    venue.quiet_high[0] = min(-book.edge[0], top)
-    venue.quiet_best[0] = -book.bound[0]
-    venue.quiet_own[0] = venue.own_ask
+    venue.quiet_low[_BID] = max(book.edge[1], book.low)
+    venue.quiet_high[_BID] = min(min(book.bound[1], venue.own_ask - 1), top)
+    venue.quiet_best[_BID] = book.bound[1]
+    venue.quiet_own[_BID] = venue.own_bid
+    venue.quiet_low[_ASK] = max(max(-book.bound[0], venue.own_bid + 1), book.low)
+    venue.quiet_high[_ASK] = min(-book.edge[0], top)
+    venue.quiet_best[_ASK] = -book.bound[0]
+    venue.quiet_own[_ASK] = venue.own_ask
     if venue.n_taken > 0 or venue.deep[1]:
-        venue.quiet_high[1] = NO_BID
+        venue.quiet_high[_BID] = NO_BID
     if venue.n_taken > 0 or venue.deep[0]:
-        venue.quiet_high[0] = NO_BID
+        venue.quiet_high[_ASK] = NO_BID
+    venue.quiet_low[_SELLER] = venue.own_bid + 1
+    venue.quiet_high[_BUYER] = venue.own_ask - 1
 
 
 @kernel
@@ -223,12 +273,12 @@ def _apply_row(
     mail: Any,
     out: Any,
     tag: int,
-    side: int,
     px: int,
     lots: int,
 ) -> None:
     """Apply one row of any kind."""
     kind = tag & KIND_MASK
+    side = (tag >> 3) & 1
     if kind == DEPTH:
         key = key_of(side, px)
         venue.dirty |= key >= book.bound[side]

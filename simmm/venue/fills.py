@@ -7,6 +7,7 @@ from typing import Any
 
 from simmm.book import UNKNOWN, key_of, shown_within
 from simmm.jit import kernel
+from simmm.mail import respond
 from simmm.math import chain
 from simmm.records import (
     BBO,
@@ -24,7 +25,6 @@ from simmm.records import (
     UNSEEN,
 )
 from simmm.venue.account import book_fill
-from simmm.venue.mail import respond
 from simmm.venue.queue import CAP, DEPTH_CHANGED, FILLED_LOTS, JOIN, TRADED
 from simmm.venue.resting import delist
 from simmm.venue.taken import give_back, take, taken_at
@@ -196,6 +196,17 @@ def on_level(
                 give_back(venue, 1, px + 1, reach - 1)
             else:
                 give_back(venue, 0, reach + 1, px - 1)
+
+
+@kernel
+def tell_own(verbs: Any, venue: Any, side: int, previous: int, lots: int) -> None:
+    """Tell the own orders of a side, all at one price, that their level went to `lots`."""
+    if side:
+        for k in range(venue.n_bids):
+            _tell(verbs, venue, venue.bids[k], previous, lots)
+    else:
+        for k in range(venue.n_asks):
+            _tell(verbs, venue, venue.asks[k], previous, lots)
 
 
 @kernel

@@ -4,6 +4,7 @@ from typing import Any
 
 from simmm.book import UNKNOWN, best_ask, best_bid, in_window, shown
 from simmm.jit import kernel
+from simmm.mail import respond
 from simmm.records import (
     ACCEPTED,
     ALO,
@@ -32,7 +33,6 @@ from simmm.records import (
 )
 from simmm.steps import step_at
 from simmm.venue.fills import end_order, fill
-from simmm.venue.mail import respond
 from simmm.venue.queue import JOIN
 from simmm.venue.resting import delist, enlist, find, free_slot
 from simmm.venue.taken import take, taken_at

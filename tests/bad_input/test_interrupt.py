@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,13 +29,18 @@ class Interrupted:
     """A command that gets Ctrl-C once `moment` says so."""
 
     def __init__(
-        self, folder: Path, words: tuple[str, ...], moment: Callable[[], bool], **more: str
+        self,
+        folder: Path,
+        words: tuple[str, ...],
+        moment: Callable[[], bool],
+        program: str = PROGRAM,
+        **more: str,
     ) -> None:
         errors = folder.with_name(folder.name + ".errors")
         with (
             errors.open("w") as written,
             subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, *words],
+                [sys.executable, "-c", program, *words],
                 stdout=subprocess.PIPE, stderr=written, text=True, cwd=folder,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **more},
             ) as process,
@@ -68,6 +74,40 @@ def _after(seconds: float) -> Callable[[], bool]:
 def test_while_it_starts(tmp_path: Path, seconds: float) -> None:
     Interrupted(tmp_path, LONG, _after(seconds)).check()
     assert list(tmp_path.iterdir()) == []
+
+
+def _with_command(body: str) -> str:
+    """Return a program whose `simmm cache` runs `body`."""
+    return (
+        "import sys, time, pathlib, click\nfrom simmm.cli import group\n"
+        f"def run():\n{textwrap.indent(body, '    ')}\n"
+        "group.LazyGroup.get_command = lambda *a: click.Command('cache', callback=run)\n"
+        "from simmm.cli.main import main\nsys.argv = ['simmm', 'cache']\n"
+        "print('begins', flush=True)\nsys.exit(main())\n"
+    )
+
+
+def test_a_library_that_swallows_it(tmp_path: Path) -> None:
+    """Some do, in the middle of being imported; it is raised again."""
+    program = _with_command(
+        "pathlib.Path('ready').touch()\n"
+        "try:\n    time.sleep(30)\nexcept KeyboardInterrupt:\n    pass\n"
+        "time.sleep(30)\npathlib.Path('wrong').touch()\n"
+    )
+    start = time.monotonic()
+    Interrupted(tmp_path, (), (tmp_path / "ready").exists, program=program).check()
+    assert time.monotonic() - start < 20
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_what_cleans_up_may_finish(tmp_path: Path) -> None:
+    program = _with_command(
+        "pathlib.Path('ready').touch()\n"
+        "try:\n    time.sleep(30)\nfinally:\n    time.sleep(1.5)\n"
+        "    pathlib.Path('clean').touch()\n"
+    )
+    Interrupted(tmp_path, (), (tmp_path / "ready").exists, program=program).check()
+    assert (tmp_path / "clean").exists()
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5])

@@ -47,7 +47,7 @@ def test_show_says_what_and_from_where() -> None:
     assert rows["tape.dataset"].split()[1] == "cascade_hl_btc"
     assert rows["tape.dataset"].split()[2].startswith("cascade.yaml:")
     assert rows["maker.reconcile"].split()[1:] == ["keep", "default"]
-    assert rows["market.maker_fee"].endswith("market rules of the tape")
+    assert rows["market.min_notional"].endswith("market rules of the tape")
 
 
 def test_show_yaml_is_a_scenario() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from simmm.latency import LATENCY_FORMS, next_arrival
 from simmm.records import FILLED, NO_ASK, NO_BID, Latency
 from simmm.simulation import LatencySettings
-from simmm.venue.latency import LATENCY_FORMS, next_arrival
 from tests.hand import (
     ASK,
     ASKS,

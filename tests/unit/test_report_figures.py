@@ -131,15 +131,18 @@ def order(end, filled, quantity=10, **more):
 def test_fates_of_orders_and_places_in_the_queue(tmp_path):
     rows = {
         "orders": [
-            order(FILLED, 10, ahead_at_join=50.0, level_at_join=100),
-            order(CANCELLED, 5, ahead_at_join=100.0, level_at_join=100),
+            order(FILLED, 10, ahead_at_join=50.0, level_at_join=50),
+            order(CANCELLED, 5, ahead_at_join=200.0, level_at_join=200),
             order(CANCELLED, 0, ahead_at_join=0.0, level_at_join=0),
             order(ACCEPTED, 0),
             order(REJECTED, 0, reason=WOULD_CROSS),
         ],
         "fills": [
-            fill(1, 1, 100_000, 10, 200_000, 10, ahead_at_join=50.0, level_at_join=100),
-            fill(2, 1, 100_000, 5, 200_000, 15, flags=TAKER, level_at_join=7),
+            fill(1, 1, 100_000, 4, 200_000, 4, id=7, ahead_at_join=50.0, level_at_join=50),
+            fill(1, 1, 100_000, 6, 200_000, 10, id=7, ahead_at_join=50.0, level_at_join=50),
+            fill(2, 1, 100_000, 3, 200_000, 13, id=8, level_at_join=0),
+            fill(2, 1, 100_000, 2, 200_000, 15, id=9, level_at_join=-1),
+            fill(2, 1, 100_000, 5, 200_000, 20, id=10, marks=TAKER, level_at_join=7),
         ],
         "intents": [{"ts": START, "kind": kind} for kind in (0, 0, 0, 0, 0, 1, 1, 2)],
         "mids": [{"ts": START, "mid2": 200_000}],
@@ -149,14 +152,21 @@ def test_fates_of_orders_and_places_in_the_queue(tmp_path):
     assert (found.placed, found.filled) == (4, 2)
     assert (found.fill_ratio, found.size_fill_ratio) == (0.5, 15 / 40)
     assert found.requests == {"new": 5, "cancel": 2, "modify": 1}
-    assert found.order_to_trade == 4.0
+    assert found.order_to_trade == 8 / 5
     assert found.refusals == {"post-only would cross": 1}
     assert found.ends == {"open at the end": 1, "rejected": 1, "filled": 1, "cancelled": 2}
-    assert report.queue.known_joined == 3
-    assert report.queue.joined["p95"] == 1.0
-    assert report.queue.filled["p50"] == 0.5
-    assert report.queue.alone_joined == pytest.approx(1 / 3)
-    assert (report.fills.maker, report.fills.taker, report.fills.per_hour) == (1, 1, 2.0)
+    place = report.queue  # a lot is 0.001; two of three joins saw somebody: 50 and 200 lots
+    assert (place.known_joined, place.known_filled) == (3, 2)
+    assert place.shown == pytest.approx(0.2)
+    assert place.ahead_joined == pytest.approx(
+        {"p05": 0.0, "p25": 0.05, "p50": 0.05, "p75": 0.2, "p95": 0.2, "mean": 0.25 / 3}
+    )
+    assert place.times_joined["p50"] == pytest.approx(0.25)
+    assert place.times_joined["p95"] == pytest.approx(1.0)
+    assert (place.ahead_filled["p05"], place.ahead_filled["mean"]) == pytest.approx((0.0, 0.025))
+    assert (place.times_filled["p95"], place.times_filled["mean"]) == pytest.approx((0.25, 0.125))
+    assert (place.alone_joined, place.alone_filled) == pytest.approx((1 / 3, 0.5))
+    assert (report.fills.maker, report.fills.taker, report.fills.per_hour) == (4, 1, 5.0)
     assert report.fills.time_to_fill_s["p50"] == 1.0
 
 

@@ -12,6 +12,7 @@ from simmm.cli.report import report as command
 from simmm.errors import RunError, ScenarioError
 from simmm.report import build, load, write
 from simmm.report.build import write_whole
+from simmm.report.schema import SCHEMA_VERSION
 from tests.unit.report_fixture import drawn_run
 
 
@@ -26,7 +27,7 @@ def test_report_survives_the_disk_and_is_the_same_each_time(folder):
     assert load(folder) == first == build(folder)
     write(folder)
     assert (folder / "report.json").read_bytes() == content
-    assert json.loads(content)["schema_version"] == 1
+    assert json.loads(content)["schema_version"] == SCHEMA_VERSION
     assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == []
 
 
@@ -47,7 +48,8 @@ def mids(folder, **columns):
         (lambda f: mids(f, ts=[2], mid2=["x"]), "does not hold numbers"),
         (lambda f: (f / "report.json").write_text("[]"), "not a report"),
         (lambda f: (f / "report.json").write_text('{"schema_version": 99}'), "newer"),
-        (lambda f: (f / "report.json").write_text('{"schema_version": 1}'), "not a report"),
+        (lambda f: (f / "report.json").write_text('{"schema_version": 2}'), "not a report"),
+        (lambda f: (f / "report.json").write_text('{"schema_version": 1}'), "no longer read"),
     ],
 )
 def test_a_bad_folder_is_told_in_one_line(folder, change, told):
@@ -98,3 +100,13 @@ def test_the_command_says_what_is_missing(tmp_path, monkeypatch):
         result = CliRunner().invoke(command, words)
         assert isinstance(result.exception, ScenarioError)
         assert told in str(result.exception)
+
+
+def test_what_was_named_and_is_the_default_is_no_change(tmp_path):
+    origins = {"maker.requote_ms": "mine.yaml:3", "maker.moves": "--set", "strategy.gamma": "--set"}
+    scenario = {"maker": {"requote_ms": 1000.0, "moves": "modify"}, "strategy": {"gamma": 0.1}}
+    folder = drawn_run(tmp_path / "run", seconds=120)
+    info = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(info | {"origins": origins, "scenario": scenario}))
+    told = [(change.path, change.value) for change in build(folder).changes]
+    assert told == [("maker.moves", "modify"), ("strategy.gamma", 0.1)]

@@ -37,7 +37,7 @@ def test_it_holds_money_counts_markouts_and_calibration(captured):
     wanted = ("pnl.spread", "pnl.net", "pnl.interval.low", "account.cash", "counts.rows",
               "fills.count", "orders.fill_ratio", "markout.5s.all.edge.value", "tape.digest",
               "markout.0.5s.buy.move.se", "calibration.sigma.coverage", "calibration.A.final",
-              "queue.filled.p50", "risk.drawdown", "digest.intents")  # fmt: skip
+              "queue.ahead_filled.p50", "risk.drawdown", "digest.intents")  # fmt: skip
     assert set(wanted) <= set(first.figures)
     assert not any(name.startswith(("wall", "run.")) for name in first.figures)
     assert type(first.figures["pnl.spread"]) is int

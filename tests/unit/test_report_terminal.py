@@ -50,6 +50,20 @@ def test_numbers_of_the_page_are_those_of_the_report(report, width):
         assert text.count(f"\n{column} ") >= 1
 
 
+def test_queue_tells_base_units_multiples_and_times(report):
+    rows = shown(report, 80).splitlines()
+    at = next(k for k, row in enumerate(rows) if row.startswith("rested"))
+    place = report.queue
+    for row, ahead, times in ((at, place.ahead_joined, place.times_joined),
+                              (at + 2, place.ahead_filled, place.times_filled)):  # fmt: skip
+        keys = ("p05", "p25", "p50", "p75", "p95", "mean")
+        units = [float(cell) for cell in rows[row].split()[1:7]]
+        assert units == pytest.approx([ahead[key] for key in keys], abs=0.006)
+        multiples = [float(cell) for cell in rows[row + 1].split()[2:8]]
+        assert multiples == pytest.approx([times[key] for key in keys], abs=0.006)
+    assert rows[at + 2].startswith("filled")
+
+
 def test_points_of_a_column_stand_in_line(report):
     lines = shown(report, 80).splitlines()
     first = next(at for at, line in enumerate(lines) if line.startswith("0.5 s"))

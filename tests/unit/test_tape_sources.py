@@ -298,13 +298,19 @@ def test_constants_and_assumed_latency(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("  price: px\n", "", r"map\.yaml: columns\.price is missing"),
-        ("  price: px", "  prize: px", r"columns\.prize is no field; one of exch_ts"),
+        ("  price: px", "  prize: px", r"columns\.prize is no field; did you mean 'price'\?"),
         ("time_unit: ms", "time_unit: days", r"map\.yaml: .*days.*time_unit"),
-        ("columns:", "colums:", r"map\.yaml: .*colums"),
+        ("columns:", "colums:", r"map\.yaml: colums: unknown field; did you mean 'columns'\?"),
+        ("lot_size", "lotsize", r"map\.yaml: market\.lotsize: unknown field; did you mean 'lot_s"),
+        ("  side: {S", "  sides: {S", r"map\.yaml: values\.sides: unknown field; did you mean 's"),
         ('"0.1"', '"0"', r"map\.yaml: .*price_quantum: 0 must be above zero"),
         ("market: {", "market: {{", r"map\.yaml: is no YAML"),
         ("  price: px", "  price: cost", r"a\.csv: no column 'cost' for price; found time"),
-        ("  kind: {l: depth", "  kind: {x: depth", r"row 0, type: 'l' is unknown; translate"),
+        (
+            "  kind: {l: depth",
+            "  kind: {x: depth",
+            r"row 0, type: 'l' is no kind that is known; translate",
+        ),
         ("time_unit: ms", "time_unit: iso", "no ISO time"),
         ('"0.1"', '"0.7"', r"a\.csv: row 0, px: 100\.0 is no multiple of 0\.7"),
     ],
@@ -315,6 +321,35 @@ def test_bad_maps(tmp_path: Path, old: str, new: str, message: str) -> None:
         mapped(tmp_path, TABLE, MAP.replace(old, new))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "tape.parquet").exists()
+
+
+@pytest.mark.parametrize("text", ["[1]", "columns", ""])
+def test_a_map_is_fields(tmp_path: Path, text: str) -> None:
+    with pytest.raises(TapeError, match=r"map\.yaml: expected fields such as `market`"):
+        mapped(tmp_path, TABLE, text)
+
+
+def test_an_unknown_word_is_told_as_it_stands(tmp_path: Path) -> None:
+    table = TABLE.with_columns(pl.Series("type", ["l", "bookTicker", "t", "L"]))
+    with pytest.raises(TapeError, match=r"row 1, type: 'bookTicker' is no kind .*bookTicker: "):
+        mapped(tmp_path, table)
+
+
+def test_true_and_false_are_sides_only_by_the_map(tmp_path: Path) -> None:
+    table = TABLE.with_columns(
+        pl.Series("side", [True, False, True, False]),
+        pl.Series("type", ["t"] * 4),
+        pl.Series("id", [1, 2, 3, 4]),
+        amount=1.0,
+    ).sort("seen")
+    with pytest.raises(TapeError, match=r"row 0, side: 'true' says no side .* map's `values`"):
+        mapped(tmp_path, table)
+    for values, sides in (
+        ("{true: buy, false: sell}", [1, -1, -1, 1]),
+        ("{true: sell, false: buy}", [-1, 1, 1, -1]),
+    ):
+        done = mapped(tmp_path, table, MAP.replace("{S: -1, B: buy}", values))
+        assert scan(done.target).collect()["side"].to_list() == sides
 
 
 def test_map_in_the_documentation(tmp_path: Path) -> None:

@@ -60,31 +60,38 @@ def _with_error(estimate: Estimate, decimals: int) -> list[str | Text]:
 
 
 def queue(report: Report) -> RenderableType:
-    """Place in the queue at the join, of all orders and of those that filled."""
+    """Size ahead at the join, of all orders and of those that filled, and the time to a fill."""
     place = report.queue
     model = str(place.model.get("model", "unknown"))
-    table = plain_table("at the join", *(label for _, label in _PLACES), "nobody ahead", "orders")
-    for name, relative, alone, count in (
-        ("all orders", place.joined, place.alone_joined, place.known_joined),
-        ("behind fills", place.filled, place.alone_filled, place.known_filled),
-    ):
-        table.add_row(
-            name,
-            *(fixed(relative.get(key), 2) for key, _ in _PLACES),
-            percent(alone),
-            f"{count:,}",
+    table = plain_table("ahead", *(label for _, label in _PLACES), "nobody", "orders")
+    table.collapse_padding = True
+    kinds = (
+        ("rested", place.ahead_joined, place.times_joined, place.alone_joined, place.known_joined),
+        ("filled", place.ahead_filled, place.times_filled, place.alone_filled, place.known_filled),
+    )
+    decimals = min(decimals_for([found.get("p95") for _, found, _, _, _ in kinds]), 8)
+    for name, ahead, times, alone, count in kinds:
+        cells = (fixed(ahead.get(key), decimals) for key, _ in _PLACES)
+        table.add_row(name, *cells, percent(alone), f"{count:,}")
+        if place.shown is not None:
+            table.add_row(" × shown", *(fixed(times.get(key), 2) for key, _ in _PLACES), "", "")
+    shown = ""
+    if place.shown is not None:
+        shown = (
+            f"; × shown: over {place.shown:.4g}, the median others showed at our prices where "
+            "anything was"
         )
     wait = report.fills.time_to_fill_s
-    waited = [wait.get(key) for key in ("p05", "p50", "p95")]
-    times = ""
-    if waited[1] is not None:
-        low, middle, high = (duration(value or 0.0) for value in waited)
-        times = f" Fills came {middle} after placing (median; 5 % within {low}, 95 % {high})."
-    return section(
-        "Queue",
-        table,
-        note=f"Model: {model}. Lots ahead over lots shown: 0 is first, 1 the very back.{times}",
-    )
+    waited = [wait.get(key) for key in ("p05", "p25", "p50", "p75", "p95", "mean")]
+    times_told = ""
+    if waited[2] is not None:
+        told = [duration(value or 0.0) for value in waited]
+        times_told = (
+            f" Fills came {told[2]} after placing (median; half of them {told[1]} to {told[3]}, "
+            f"5 % within {told[0]}, 95 % within {told[4]}; mean {told[5]})."
+        )
+    note = f"Model: {model}. Base units ahead when an order joined{shown}.{times_told}"
+    return section("Queue", table, note=note)
 
 
 def orders(report: Report) -> RenderableType:

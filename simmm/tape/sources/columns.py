@@ -13,15 +13,18 @@ import yaml
 
 from simmm.errors import SimmmError, TapeError
 from simmm.market import MarketRules
+from simmm.nearest import suggestion
 from simmm.records import KIND_NAMES
 from simmm.tape.schema import TapeInfo
 from simmm.tape.sources.repair import write_repaired
 
 _NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 _SIDES = {
-    "1": 1, "+1": 1, "b": 1, "buy": 1, "bid": 1, "bids": 1, "true": 1,
-    "-1": -1, "a": -1, "s": -1, "sell": -1, "ask": -1, "asks": -1, "false": -1, "0": 0,
+    "1": 1, "+1": 1, "b": 1, "buy": 1, "bid": 1, "bids": 1,
+    "-1": -1, "a": -1, "s": -1, "sell": -1, "ask": -1, "asks": -1, "0": 0,
 }  # fmt: skip
+#: Not known as sides: in one file `true` is a buyer, in another a buyer who was hit.
+_TRUTHS = ("true", "false")
 _KINDS = {name: name for name in KIND_NAMES} | {
     "snap": "snapshot", "l2": "depth", "update": "depth", "quote": "bbo", "trades": "trade",
 }  # fmt: skip
@@ -64,6 +67,7 @@ def read_map(path: str | Path) -> ColumnMap:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise TapeError(f"{path}: is no YAML ({reason})") from None
+    _check_names(content, path)
     try:
         column_map = msgspec.convert(content, ColumnMap)
     except (msgspec.ValidationError, SimmmError) as error:
@@ -71,13 +75,31 @@ def read_map(path: str | Path) -> ColumnMap:
     known = (*_REQUIRED, *_OPTIONAL)
     for name in (*column_map.columns, *column_map.constants):
         if name not in known:
-            raise TapeError(f"{path}: columns.{name} is no field; one of {', '.join(known)}")
+            hint = suggestion(name, known)
+            raise TapeError(f"{path}: columns.{name} is no field{hint}")
     for name in _REQUIRED:
         if name not in column_map.columns and name not in column_map.constants:
             raise TapeError(f"{path}: columns.{name} is missing; name the column that holds it")
     if column_map.feed_latency_ns < 0:
         raise TapeError(f"{path}: feed_latency_ns must not be negative")
     return column_map
+
+
+def _check_names(content: Any, path: str | Path) -> None:
+    """Refuse a name that a map, or its market, doesn't have, and tell the nearest."""
+    if not isinstance(content, dict):
+        raise TapeError(f"{path}: expected fields such as `market` and `columns`, found none")
+    market = content.get("market")
+    for place, names, section in (
+        ("", content, ColumnMap),
+        ("market.", market if isinstance(market, dict) else {}, MarketRules),
+        ("values.", content["values"] if isinstance(content.get("values"), dict) else {}, None),
+    ):
+        known = ("kind", "side") if section is None else section.__struct_fields__
+        for name in names:
+            if name not in known:
+                hint = suggestion(str(name), known)
+                raise TapeError(f"{path}: {place}{name}: unknown field{hint}")
 
 
 def convert_columns(
@@ -202,14 +224,22 @@ def _translate(
     table = usual | {_text(key): _text_or_side(value) for key, value in own.items()}
     if values.dtype.is_float():
         values = values.cast(pl.Int64, strict=False)
-    text = values.cast(pl.String).fill_null("0").str.to_lowercase()
+    told = values.cast(pl.String).fill_null("0")
+    text = told.str.to_lowercase()
     kind: pl.DataType | type[pl.DataType] = pl.String if usual is _KINDS else pl.Int64
     out = text.replace_strict(table, default=None, return_dtype=kind)
     if out.null_count():
         row = int(out.is_null().arg_max() or 0)
+        word, place = told[row], "kind" if usual is _KINDS else "side"
+        if place == "side" and text[row] in _TRUTHS:
+            raise TapeError(
+                f"{source}: row {row}, {values.name}: {word!r} says no side by itself; translate "
+                "true and false in the map's `values`: {side: {true: sell, false: buy}} where true "
+                "means that the buyer was the maker, else the other way round"
+            )
         raise TapeError(
-            f"{source}: row {row}, {values.name}: {text[row]!r} is unknown; translate it in the "
-            "map's `values`"
+            f"{source}: row {row}, {values.name}: {word!r} is no {place} that is known; translate "
+            f"it in the map's `values`: {{{place}: {{{word}: ...}}}}"
         )
     return out
 

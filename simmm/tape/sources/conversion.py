@@ -94,7 +94,7 @@ def convert(
         raise TapeError(f"{here}: no such file")
     kind = "columns" if map_file is not None else detect(here)
     if there.exists() and not overwrite:
-        raise TapeError(f"{there}: exists already; choose another name or overwrite it")
+        raise TapeError(f"{there}: exists already; choose another name or add --overwrite")
     unchecked = there.with_name(f".{there.name}.{os.getpid()}.unchecked")
     try:
         if kind == "neutral":

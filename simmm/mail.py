@@ -3,8 +3,8 @@
 from typing import Any
 
 from simmm.jit import kernel
+from simmm.latency import next_arrival
 from simmm.records import NEVER, RING
-from simmm.venue.latency import next_arrival
 
 
 @kernel
