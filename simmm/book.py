@@ -129,6 +129,7 @@ def set_best(book: Any, side: int, px: int, lots: int) -> None:
         _empty_side(book, side)
         return
     if not in_window(book, px) and not _fit(book, side, px, lots):
+        _empty_side(book, side)  # all that the window holds is better than the best
         return
     key = key_of(side, px)
     if key > book.top[side]:

@@ -95,7 +95,7 @@ FREE, PENDING, RESTING, CANCELLING, MODIFYING = range(5)
 ORDER_STATE_NAMES = ("free", "pending", "resting", "cancelling", "modifying")
 
 ORDER_SLOTS = 64  # own orders alive or in flight per market
-RING = 512  # requests or responses in flight per market
+RING = 1024  # requests or responses in flight per market
 LADDER = 16  # levels per side a strategy may want
 BLOCKS = 64  # recent blocks whose mid the maker remembers
 TAKEN = 128  # levels from which we took and that were not shown since

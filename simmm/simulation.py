@@ -295,5 +295,5 @@ class Simulation:
             )
         return RunError(
             f"more than {RING} messages were on their way at tape time {self._now()}; "
-            "requote less often, quote fewer levels or shorten the latency"
+            "requote less often, quote fewer levels or larger sizes, or shorten the latency"
         )

@@ -21,10 +21,11 @@ _TAPE_FILES = (".parquet", ".valid", ".building", ".unchecked", ".tmp")
     help="With --prune: what counts as lately.",
 )
 def cache(prunes: bool, older_than_days: float) -> None:
-    """Show or prune what is kept: compiled code, and tapes that were generated or converted.
+    """Show or prune the cache of compiled code.
 
-    Neither can be stale: the name of a file is a digest of all that it was made from. Removing it
-    costs a compilation, or making the tape again, at the next run that needs it.
+    The same goes for the tapes that were generated or converted. Neither can be stale: the name of
+    a file is a digest of all that it was made from. Removing it costs a compilation, or making the
+    tape again, at the next run that needs it.
     """
     from simmm.jit import cache_folder, prune
 

@@ -18,7 +18,6 @@ from numba.core.errors import NumbaError
 from simmm.errors import StrategyError
 from simmm.jit import INTERPRETED, compiled
 from simmm.records import Event, MarketRecord, Wanted
-from simmm.report.words import moment
 from simmm.strategy.load import Strategy
 
 _PLACE = re.compile(r'File "([^"\n]+)", line (\d+)')
@@ -97,6 +96,8 @@ def explain(error: BaseException, strategy: Strategy, now_ns: int | None = None)
     if isinstance(error, NumbaError):
         place, line = _compiler_place(str(error), strategy)
         return StrategyError(f"{place}: does not compile: {_reason(str(error), strategy)}{line}")
+    from simmm.report.words import moment  # late: the report needs data frames
+
     place = _running_place(error, strategy)
     when = "" if now_ns is None else f" at {moment(now_ns)} UTC"
     return StrategyError(f"{place}: {_running_reason(error)}{when}", running=True)

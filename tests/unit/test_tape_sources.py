@@ -345,8 +345,8 @@ def test_true_and_false_are_sides_only_by_the_map(tmp_path: Path) -> None:
     with pytest.raises(TapeError, match=r"row 0, side: 'true' says no side .* map's `values`"):
         mapped(tmp_path, table)
     for values, sides in (
-        ("{true: buy, false: sell}", [1, -1, -1, 1]),
-        ("{true: sell, false: buy}", [-1, 1, 1, -1]),
+        ("{true: buy, false: sell}", [1, -1, 1, -1]),
+        ("{true: sell, false: buy}", [-1, 1, -1, 1]),
     ):
         done = mapped(tmp_path, table, MAP.replace("{S: -1, B: buy}", values))
         assert scan(done.target).collect()["side"].to_list() == sides
