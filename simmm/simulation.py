@@ -37,6 +37,7 @@ from simmm.records import (
     book_dtype,
     venue_dtype,
 )
+from simmm.scenario.times import iso
 from simmm.strategy.faults import compiled_arithmetic, explain
 from simmm.strategy.load import Strategy
 from simmm.tape import Chunk
@@ -276,7 +277,7 @@ class Simulation:
         self.drain(sink)
 
     def _now(self) -> str:
-        return f"{int(self.makers['now'][0])} ns"
+        return iso(int(self.makers["now"][0]))
 
     def _fault(self) -> Exception:
         maker = self.makers[0]

@@ -144,9 +144,7 @@ class Venue:
         tape.packet_hi = packets
         tape.packet = tape.row = 0
         while tape.packet < packets:  # it returns where own orders were answered
-            apply_packets(
-                self.verbs, self.venue, self.book, self.mail, self.out, tape, self.now
-            )
+            apply_packets(self.verbs, self.venue, self.book, self.mail, self.out, tape, self.now)
         return self
 
     # ------------------------------------------------------------------ own requests
@@ -283,15 +281,17 @@ def write_messages(file: Path, messages: Iterable[Message], market: MarketRules)
     lines = []
     for seq, message in enumerate(messages):
         for tag, px, qty in message.rows:
-            lines.append({
-                "exch_ts": START + message.exch_ns,
-                "local_ts": START + message.local_ns,
-                "seq": seq,
-                "kind": KIND_NAMES[tag & KIND_MASK],
-                "side": 1 if tag & BUY else -1,
-                "px_quanta": px,
-                "qty_lots": qty,
-            })
+            lines.append(
+                {
+                    "exch_ts": START + message.exch_ns,
+                    "local_ts": START + message.local_ns,
+                    "seq": seq,
+                    "kind": KIND_NAMES[tag & KIND_MASK],
+                    "side": 1 if tag & BUY else -1,
+                    "px_quanta": px,
+                    "qty_lots": qty,
+                }
+            )
     tape.write(file, pl.DataFrame(lines), market, overwrite=True)
     return file
 
@@ -314,8 +314,15 @@ def run(
     market = MarketRules(symbol="HAND", **{**WHOLE, **(rules or {})})
     file = write_messages(folder / "hand.parquet", messages, market)
     strategy = Strategy(
-        path=Path("script.py"), name="script", params=Record({}), memory=Record({}), quote=quote,
-        observe=observe, files=(), digest="", doc="",
+        path=Path("script.py"),
+        name="script",
+        params=Record({}),
+        memory=Record({}),
+        quote=quote,
+        observe=observe,
+        files=(),
+        digest="",
+        doc="",
     )
     tables: dict[str, list[dict[str, Any]]] = {}
 
@@ -337,7 +344,9 @@ def run(
         times.update({name: settings.pop(name) for name in times if name in settings})
         settings = {"max_position_lots": 1_000_000, "estimate": False, **settings}
         simulation = Simulation(
-            [market], strategy, strategy.params.filled(),
+            [market],
+            strategy,
+            strategy.params.filled(),
             Settings(**{name: START + ts for name, ts in times.items()}, **settings),
             book_window=1 << 10,
         )

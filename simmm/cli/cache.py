@@ -21,7 +21,7 @@ _TAPE_FILES = (".parquet", ".valid", ".building", ".unchecked", ".tmp")
     help="With --prune: what counts as lately.",
 )
 def cache(prunes: bool, older_than_days: float) -> None:
-    """Show or prune the cache of compiled code.
+    """Show or prune compiled code and kept tapes.
 
     The same goes for the tapes that were generated or converted. Neither can be stale: the name of
     a file is a digest of all that it was made from. Removing it costs a compilation, or making the

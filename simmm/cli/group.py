@@ -18,7 +18,7 @@ COMMANDS = {
     ),
     "tape": ("simmm.cli.tape:tape_group", "Look at, validate and convert tapes."),
     "datasets": ("simmm.cli.datasets:datasets_group", "List, build and verify generated tapes."),
-    "cache": ("simmm.cli.cache:cache", "Show or prune the cache of compiled code."),
+    "cache": ("simmm.cli.cache:cache", "Show or prune compiled code and kept tapes."),
 }
 
 

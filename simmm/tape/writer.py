@@ -95,7 +95,7 @@ class TapeWriter:
         self._local_high = np.iinfo(np.int64).min
         self._reach = _Reach()
         if self.path.exists() and not overwrite:
-            raise TapeError(f"{self.path}: exists already; choose another name or overwrite it")
+            raise TapeError(f"{self.path}: exists already; choose another name or overwrite=True")
         self._temporary = ""
         self._file = self._open()
 

@@ -79,8 +79,19 @@ def test_rule_broken_while_running(simmm: CommandLine, fault: int, expected: str
 
 
 def test_without_its_fault_it_runs(simmm: CommandLine) -> None:
-    told = simmm("backtest", "recorded", "--tape", simmm.tape, "--strategy", FAULTY, "--quiet",
-                 "--set", "run.warm_up_s=5", "--out", simmm.folder / "out")
+    told = simmm(
+        "backtest",
+        "recorded",
+        "--tape",
+        simmm.tape,
+        "--strategy",
+        FAULTY,
+        "--quiet",
+        "--set",
+        "run.warm_up_s=5",
+        "--out",
+        simmm.folder / "out",
+    )
     assert told.code == 0
     assert (simmm.folder / "out" / "fills.parquet").is_file()
 
@@ -93,8 +104,19 @@ def test_parameter_that_it_does_not_have(simmm: CommandLine) -> None:
 
 
 def test_traceback_with_debug_alone(simmm: CommandLine) -> None:
-    told = simmm("backtest", "recorded", "--debug", "--tape", simmm.tape, "--strategy", FAULTY,
-                 "--set", "run.warm_up_s=5", "--set", f"strategy.fault={faulty.DIVIDES}")
+    told = simmm(
+        "backtest",
+        "recorded",
+        "--debug",
+        "--tape",
+        simmm.tape,
+        "--strategy",
+        FAULTY,
+        "--set",
+        "run.warm_up_s=5",
+        "--set",
+        f"strategy.fault={faulty.DIVIDES}",
+    )
     assert told.code == 1
     assert any(line.startswith("Traceback") for line in told.errors)
     assert "division by zero" in told.line

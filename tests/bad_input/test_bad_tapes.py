@@ -54,8 +54,17 @@ def _write_bytes(simmm: CommandLine, content: bytes, name: str = "bad.parquet") 
 
 
 def test_the_sound_tape_is_sound(simmm: CommandLine) -> None:
-    told = simmm("backtest", "recorded", "--tape", simmm.tape, "--quiet", "--set",
-                 "run.warm_up_s=5", "--out", simmm.folder / "out")
+    told = simmm(
+        "backtest",
+        "recorded",
+        "--tape",
+        simmm.tape,
+        "--quiet",
+        "--set",
+        "run.warm_up_s=5",
+        "--out",
+        simmm.folder / "out",
+    )
     assert told.code == 0
     assert (simmm.folder / "out" / "report.json").is_file()
     assert simmm("tape", "validate", simmm.tape).code == 0
@@ -115,9 +124,7 @@ def test_folder_without_tapes(simmm: CommandLine) -> None:
 def test_newer_schema(simmm: CommandLine) -> None:
     path = _with_metadata(simmm, lambda about: about.update(schema_version=99))
     line = simmm.backtest(tape=path, code=2)
-    assert line == (
-        f"{path}: tape schema 99 is newer than this simmm reads (1); upgrade simmm"
-    )
+    assert line == (f"{path}: tape schema 99 is newer than this simmm reads (1); upgrade simmm")
 
 
 def test_damaged_metadata(simmm: CommandLine) -> None:
@@ -169,9 +176,7 @@ def _crossed(columns: Columns) -> None:
         (_crossed, ", px: ", "crossed book: one message shows a bid at or above an ask"),
     ],
 )
-def test_rows_that_break_a_rule(
-    simmm: CommandLine, change: Change, place: str, what: str
-) -> None:
+def test_rows_that_break_a_rule(simmm: CommandLine, change: Change, place: str, what: str) -> None:
     path = _changed(simmm, change)
     line = simmm.backtest(tape=path, code=2)
     assert line.startswith(f"{path}: row ")
@@ -221,9 +226,7 @@ def test_a_file_is_validated_anew_when_it_changes(simmm: CommandLine) -> None:
         (("--to", "4"), "run.warm_up_s: 5 s is no shorter than the run"),
     ],
 )
-def test_times_outside_the_tape(
-    simmm: CommandLine, words: tuple[str, ...], expected: str
-) -> None:
+def test_times_outside_the_tape(simmm: CommandLine, words: tuple[str, ...], expected: str) -> None:
     assert expected in simmm.backtest(*words, code=2)
 
 

@@ -55,8 +55,9 @@ def test_disk_that_fills_up_under_the_report(
 def test_name_that_is_taken_meanwhile(simmm: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour's run isn't thrown away, but it doesn't look like another run either."""
     monkeypatch.setattr("simmm.run_folder.Path.rename", _full)
-    told = simmm("backtest", "recorded", "--set", "run.warm_up_s=5", "--tape", simmm.tape,
-                 "--out", "out")
+    told = simmm(
+        "backtest", "recorded", "--set", "run.warm_up_s=5", "--tape", simmm.tape, "--out", "out"
+    )
     assert told.code == 1
     assert told.line.startswith("out: can't be given to the finished run")
     assert told.line.endswith("it is kept as out.partial")
@@ -116,8 +117,17 @@ def test_run_folder_that_another_run_writes(simmm: CommandLine) -> None:
 def test_folder_below_a_file(simmm: CommandLine) -> None:
     (simmm.folder / "file").write_text("")
     folder = simmm.folder / "file" / "out"
-    line = simmm.refused("backtest", "recorded", "--set", "run.warm_up_s=5", "--tape", simmm.tape,
-                         "--out", folder, code=1)
+    line = simmm.refused(
+        "backtest",
+        "recorded",
+        "--set",
+        "run.warm_up_s=5",
+        "--tape",
+        simmm.tape,
+        "--out",
+        folder,
+        code=1,
+    )
     assert line == f"{folder}: can't be written (Not a directory); give another --out"
 
 
@@ -125,14 +135,21 @@ def test_folder_below_a_file(simmm: CommandLine) -> None:
 def test_folder_without_permission(simmm: CommandLine) -> None:
     closed = simmm.folder / "closed"
     closed.mkdir(mode=0o500)
-    line = simmm.refused("backtest", "recorded", "--set", "run.warm_up_s=5", "--tape", simmm.tape,
-                         "--out", closed / "out", code=1)
+    line = simmm.refused(
+        "backtest",
+        "recorded",
+        "--set",
+        "run.warm_up_s=5",
+        "--tape",
+        simmm.tape,
+        "--out",
+        closed / "out",
+        code=1,
+    )
     assert line == f"{closed / 'out'}: can't be written (Permission denied); give another --out"
 
 
-def test_cache_that_can_not_be_written(
-    simmm: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_that_can_not_be_written(simmm: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     (simmm.folder / "file").write_text("")
     monkeypatch.setenv("SIMMM_CACHE", str(simmm.folder / "file"))
     line = simmm.refused("backtest", "quiet", "--out", "out", code=1)
@@ -141,8 +158,17 @@ def test_cache_that_can_not_be_written(
 
 def _finished(simmm: CommandLine) -> Path:
     folder = simmm.folder / "out"
-    told = simmm("backtest", "recorded", "--set", "run.warm_up_s=5", "--tape", simmm.tape,
-                 "--out", folder, "--quiet")
+    told = simmm(
+        "backtest",
+        "recorded",
+        "--set",
+        "run.warm_up_s=5",
+        "--tape",
+        simmm.tape,
+        "--out",
+        folder,
+        "--quiet",
+    )
     assert told.code == 0
     return folder
 

@@ -20,9 +20,21 @@ from tests.contract.runs import ROOT
 PROGRAM = "import sys; from simmm.cli.main import main; print('begins', flush=True); "
 PROGRAM += "sys.exit(main())"
 #: Asked every 50 µs the maker keeps an hour of tape busy for long.
-LONG = ("backtest", "cascade", "--strategy", "symmetric", "--set", "maker.requote_ms=0.05",
-        "--set", "run.warm_up_s=1", "--out", "out")
+LONG = (
+    "backtest",
+    "cascade",
+    "--strategy",
+    "symmetric",
+    "--set",
+    "maker.requote_ms=0.05",
+    "--set",
+    "run.warm_up_s=1",
+    "--out",
+    "out",
+)
 PATIENCE_S = 60.0
+#: In pieces: a signal that comes just before a pause is heard at its end.
+LONG_SLEEP = "[time.sleep(0.1) for _ in range(300)]"
 
 
 class Interrupted:
@@ -91,8 +103,8 @@ def test_a_library_that_swallows_it(tmp_path: Path) -> None:
     """Some do, in the middle of being imported; it is raised again."""
     program = _with_command(
         "pathlib.Path('ready').touch()\n"
-        "try:\n    time.sleep(30)\nexcept KeyboardInterrupt:\n    pass\n"
-        "time.sleep(30)\npathlib.Path('wrong').touch()\n"
+        f"try:\n    {LONG_SLEEP}\nexcept KeyboardInterrupt:\n    pass\n"
+        f"{LONG_SLEEP}\npathlib.Path('wrong').touch()\n"
     )
     start = time.monotonic()
     Interrupted(tmp_path, (), (tmp_path / "ready").exists, program=program).check()
@@ -103,7 +115,7 @@ def test_a_library_that_swallows_it(tmp_path: Path) -> None:
 def test_what_cleans_up_may_finish(tmp_path: Path) -> None:
     program = _with_command(
         "pathlib.Path('ready').touch()\n"
-        "try:\n    time.sleep(30)\nfinally:\n    time.sleep(1.5)\n"
+        f"try:\n    {LONG_SLEEP}\nfinally:\n    time.sleep(1.5)\n"
         "    pathlib.Path('clean').touch()\n"
     )
     Interrupted(tmp_path, (), (tmp_path / "ready").exists, program=program).check()

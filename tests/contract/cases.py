@@ -59,8 +59,14 @@ CASES = {
     "busy": Case("cascade", {**QUICK, "strategy.lots": 1_000}, str(BUSY), 6_000),
     "busy_packet": Case(
         "poisson",
-        {**QUICK, "maker.quote_on": ["packet"], "maker.time_in_force": "gtc",
-         "maker.moves": "cancel_new", "venue.queue.model": "log", "maker.max_position": 0.05},
+        {
+            **QUICK,
+            "maker.quote_on": ["packet"],
+            "maker.time_in_force": "gtc",
+            "maker.moves": "cancel_new",
+            "venue.queue.model": "log",
+            "maker.max_position": 0.05,
+        },
         str(BUSY),
         3_000,
     ),

@@ -119,8 +119,11 @@ def _message(rng: np.random.Generator, centre: int, most: int) -> list[tuple[int
     step = -step  # a buyer goes up
     end = count - 1
     return [
-        (TRADE | side | (AGGRESSOR_END if k == end else 0), px + k * step,
-         int(rng.integers(1, most)))
+        (
+            TRADE | side | (AGGRESSOR_END if k == end else 0),
+            px + k * step,
+            int(rng.integers(1, most)),
+        )
         for k in range(count)
     ]
 

@@ -97,9 +97,7 @@ def resolve(
     return load_scenario(file, sets=sets, tape=[str(p) for p in tapes], strategy=strategy)
 
 
-def simulate(
-    resolved: Resolved, stream: TapeStream, window: int | None = None
-) -> Simulation:
+def simulate(resolved: Resolved, stream: TapeStream, window: int | None = None) -> Simulation:
     """Build the simulation of a scenario, as `backtest.run` does; `window` is the books' own."""
     strategy = load_strategy(resolved.strategy_path)
     markets = [resolved.market_rules(stream.markets[0]), *stream.markets[1:]]
@@ -149,9 +147,7 @@ def run(
 
 def run_job(job: Mapping[str, Any]) -> Outcome:
     """Run what `run_jobs_apart` would, here."""
-    resolved = resolve(
-        job["scenario"], job["tapes"], job.get("sets", ()), job.get("strategy")
-    )
+    resolved = resolve(job["scenario"], job["tapes"], job.get("sets", ()), job.get("strategy"))
     return run(
         resolved,
         rows_per_chunk=job.get("rows_per_chunk"),

@@ -38,9 +38,7 @@ def _end_of_message(columns: Columns, row: int) -> int:
     return row + int(np.flatnonzero(ends)[0])
 
 
-def write(
-    path: Path, columns: Columns, market: MarketRules, *, row_group: int = ROW_GROUP
-) -> Path:
+def write(path: Path, columns: Columns, market: MarketRules, *, row_group: int = ROW_GROUP) -> Path:
     """Write columns as a tape."""
     with TapeWriter(path, market, row_group=row_group) as tape:
         tape.append(*(columns[name] for name in COLUMNS))

@@ -25,8 +25,14 @@ TIMES = 4
 STRATEGIES = [*sorted((ROOT / "strategies").glob("*.py")), BUSY]
 LOTS = {"cascade": 1_000, "poisson": 5}
 #: Tables, and the column that says when a row was written.
-WHEN = {"fills": "ts", "orders": "end_ts", "intents": "ts", "equity": "ts", "beliefs": "ts",
-        "mids": "ts"}
+WHEN = {
+    "fills": "ts",
+    "orders": "end_ts",
+    "intents": "ts",
+    "equity": "ts",
+    "beliefs": "ts",
+    "mids": "ts",
+}
 MAKER = ("intents", "beliefs", "memory")
 DAY_MS = 86_400_000
 
@@ -36,9 +42,7 @@ def _settings(scenario: str, strategy: Path) -> dict[str, Any]:
     return {**QUICK, **own}
 
 
-def _run(
-    scenario: str, strategy: Path, tape: Path, window: int, sets: dict[str, Any]
-) -> Outcome:
+def _run(scenario: str, strategy: Path, tape: Path, window: int, sets: dict[str, Any]) -> Outcome:
     resolved = resolve(scenario, [tape], {**_settings(scenario, strategy), **sets}, strategy)
     return run(resolved, book_window=window)
 

@@ -24,8 +24,17 @@ COPIED = ("simmm", "strategies", "scenarios", "datasets", "tests", "pyproject.to
 #: They run kernels in plain Python: nothing compiles, so a fault is judged within seconds.
 QUICK = tuple(
     f"tests/unit/test_{name}.py"
-    for name in ("book", "account", "orders", "limits", "requests", "queue_rules", "queue_volume",
-                 "defects", "event_order")
+    for name in (
+        "book",
+        "account",
+        "orders",
+        "limits",
+        "requests",
+        "queue_rules",
+        "queue_volume",
+        "defects",
+        "event_order",
+    )
 )
 _CAUGHT = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
@@ -79,7 +88,12 @@ def _run_tests(folder: Path) -> str:
     }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *QUICK]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600,
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
         check=False,
     )
     if done.returncode == 0:
@@ -92,8 +106,12 @@ def _run_tests(folder: Path) -> str:
 
 def _imports_the_copy(folder: Path) -> bool:
     told = subprocess.run(
-        [sys.executable, "-c", "import simmm; print(simmm.__file__)"], cwd=folder, text=True,
-        env={**os.environ, "PYTHONPATH": str(folder)}, capture_output=True, check=True,
+        [sys.executable, "-c", "import simmm; print(simmm.__file__)"],
+        cwd=folder,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        check=True,
     )
     return Path(told.stdout.strip()).is_relative_to(folder)
 
@@ -139,8 +157,9 @@ def main(words: list[str]) -> int:
                 verdict = _try(folder, fault)
                 survivors += not verdict.caught_by
                 result = verdict.caught_by.partition("tests/unit/")[2] or "SURVIVED"
-                print(f"{number:3d}  {fault.name:<62} {result}  ({verdict.seconds:.0f} s)",
-                      flush=True)
+                print(
+                    f"{number:3d}  {fault.name:<62} {result}  ({verdict.seconds:.0f} s)", flush=True
+                )
         except LookupError as error:
             print(error, file=sys.stderr)
             return 2

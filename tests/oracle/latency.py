@@ -10,8 +10,15 @@ from simmm.math import exp, exponential, normal, uniform
 class Line:
     """Messages of one sender: each takes its own drawn time, and none overtakes."""
 
-    def __init__(self, form: str, low_ns: int, scale_ns: float = 0.0, shape: float = 0.0,
-                 cap_ns: int = 1 << 60, key: int = 0) -> None:
+    def __init__(
+        self,
+        form: str,
+        low_ns: int,
+        scale_ns: float = 0.0,
+        shape: float = 0.0,
+        cap_ns: int = 1 << 60,
+        key: int = 0,
+    ) -> None:
         self.form, self.low_ns, self.scale_ns = form, low_ns, scale_ns
         self.shape, self.cap_ns, self.key = shape, cap_ns, key
         self.count, self.last = 0, 0

@@ -74,8 +74,11 @@ class Maker:
             index += 1
             if kind == codes.SNAPSHOT:
                 levels = [(side * px, lots)]
-                while index < len(rows) and not rows[index][3] & codes.FIRST_BIT \
-                        and codes.side_of(rows[index][3]) == side:
+                while (
+                    index < len(rows)
+                    and not rows[index][3] & codes.FIRST_BIT
+                    and codes.side_of(rows[index][3]) == side
+                ):
                     levels.append((side * rows[index][4], rows[index][5]))
                     index += 1
                 self.sides[side].image(levels, self._limit(ts, side))
@@ -156,9 +159,16 @@ class Maker:
         if self.now < self.start:
             return
         wanted = SimpleNamespace(
-            bids=0, asks=0, take_qty=0.0, take_px=0.0, cancel_all=0, go_flat=0,
-            bid_px=[0.0] * codes.LADDER, bid_qty=[0.0] * codes.LADDER,
-            ask_px=[0.0] * codes.LADDER, ask_qty=[0.0] * codes.LADDER,
+            bids=0,
+            asks=0,
+            take_qty=0.0,
+            take_px=0.0,
+            cancel_all=0,
+            go_flat=0,
+            bid_px=[0.0] * codes.LADDER,
+            bid_qty=[0.0] * codes.LADDER,
+            ask_px=[0.0] * codes.LADDER,
+            ask_qty=[0.0] * codes.LADDER,
         )
         bid, ask = self.sides[1].best(), self.sides[-1].best()
         if bid is not None and ask is not None:
@@ -299,11 +309,20 @@ class Maker:
 
     def _request(self, request: Request) -> None:
         arrival = self.send(request)
-        self.intents.append({
-            "ts": self.now, "seq": request.seq, "kind": request.kind, "id": request.id,
-            "new_id": request.new_id, "side": request.side, "px": request.px,
-            "quantity": request.quantity, "tif": request.tif, "arrival_ts": arrival,
-        })
+        self.intents.append(
+            {
+                "ts": self.now,
+                "seq": request.seq,
+                "kind": request.kind,
+                "id": request.id,
+                "new_id": request.new_id,
+                "side": request.side,
+                "px": request.px,
+                "quantity": request.quantity,
+                "tif": request.tif,
+                "arrival_ts": arrival,
+            }
+        )
 
     def _next(self) -> int:
         self.sequence += 1
@@ -322,11 +341,33 @@ class Maker:
 
     def _cancel(self, own: Own) -> None:
         own.state = codes.CANCELLING
-        self._request(Request(self._next(), self.now, codes.CANCEL, own.id, 0, own.side, own.px,
-                              own.leaves, own.tif))
+        self._request(
+            Request(
+                self._next(),
+                self.now,
+                codes.CANCEL,
+                own.id,
+                0,
+                own.side,
+                own.px,
+                own.leaves,
+                own.tif,
+            )
+        )
 
     def _modify(self, own: Own, px: int, lots: int) -> None:
         own.state, own.new_px, own.new_leaves = codes.MODIFYING, px, lots
         own.new_id = own.id if self.rules.in_place else self._fresh_id()
-        self._request(Request(self._next(), self.now, codes.MODIFY, own.id, own.new_id, own.side,
-                              px, lots, own.tif))
+        self._request(
+            Request(
+                self._next(),
+                self.now,
+                codes.MODIFY,
+                own.id,
+                own.new_id,
+                own.side,
+                px,
+                lots,
+                own.tif,
+            )
+        )

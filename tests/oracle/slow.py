@@ -101,8 +101,11 @@ class _Run:
         for order in sorted(venue.orders.values(), key=lambda o: o.id):
             venue._end(order, codes.ACCEPTED, 0)
         account = {
-            "position": venue.position, "cash": venue.cash, "fees": venue.fees,
-            "maker_volume": venue.maker_volume, "taker_volume": venue.taker_volume,
+            "position": venue.position,
+            "cash": venue.cash,
+            "fees": venue.fees,
+            "maker_volume": venue.maker_volume,
+            "taker_volume": venue.taker_volume,
         }
         answers = maker.responses
         counts = {
@@ -116,8 +119,12 @@ class _Run:
             "fills": len(venue.fills),
             "intents": len(maker.intents),
         }
-        for name, flag in (("crossed", codes.CROSSED), ("through", codes.THROUGH),
-                           ("unseen", codes.UNSEEN), ("taker", codes.TAKER),
-                           ("stale", codes.STALE_MID)):
+        for name, flag in (
+            ("crossed", codes.CROSSED),
+            ("through", codes.THROUGH),
+            ("unseen", codes.UNSEEN),
+            ("taker", codes.TAKER),
+            ("stale", codes.STALE_MID),
+        ):
             counts[name] = sum(bool(fill["marks"] & flag) for fill in venue.fills)
         return Result(venue.fills, maker.intents, account, venue.ends, counts)

@@ -245,25 +245,48 @@ class Venue:
         known = self.send(
             Response(codes.FILLED, 0, order.id, order.side, px, quantity, order.leaves, fee)
         )
-        self.fills.append({
-            "ts": self.now, "known_ts": known, "id": order.id, "side": order.side, "px": px,
-            "quantity": quantity, "leaves": order.leaves, "fee": fee, "marks": flags,
-            "mid2": self.mid2, "position": self.position, "placed_ts": order.placed,
-            "ahead_at_join": order.ahead_at_join, "level_at_join": order.level_at_join,
-        })
+        self.fills.append(
+            {
+                "ts": self.now,
+                "known_ts": known,
+                "id": order.id,
+                "side": order.side,
+                "px": px,
+                "quantity": quantity,
+                "leaves": order.leaves,
+                "fee": fee,
+                "marks": flags,
+                "mid2": self.mid2,
+                "position": self.position,
+                "placed_ts": order.placed,
+                "ahead_at_join": order.ahead_at_join,
+                "level_at_join": order.level_at_join,
+            }
+        )
         if order.leaves == 0:
             self.filled.add(order.id)
             self._end(order, codes.FILLED, 0)
 
     def _end(self, order: Order, how: int, reason: int) -> None:
         self.orders.pop(order.id, None)
-        self.ends.append({
-            "id": order.id, "side": order.side, "px": order.px, "quantity": order.quantity,
-            "filled": order.filled, "tif": order.tif, "sent_ts": order.sent,
-            "placed_ts": order.placed, "end_ts": self.now, "end": how, "reason": reason,
-            "ahead_at_join": order.ahead_at_join, "level_at_join": order.level_at_join,
-            "modifies": order.modifies,
-        })
+        self.ends.append(
+            {
+                "id": order.id,
+                "side": order.side,
+                "px": order.px,
+                "quantity": order.quantity,
+                "filled": order.filled,
+                "tif": order.tif,
+                "sent_ts": order.sent,
+                "placed_ts": order.placed,
+                "end_ts": self.now,
+                "end": how,
+                "reason": reason,
+                "ahead_at_join": order.ahead_at_join,
+                "level_at_join": order.level_at_join,
+                "modifies": order.modifies,
+            }
+        )
 
     # ------------------------------------------------------------------ requests
 
@@ -294,8 +317,15 @@ class Venue:
 
     def _new(self, request: Request) -> None:
         order = Order(
-            request.id, request.side, request.px, request.quantity, request.quantity,
-            request.tif, request.sent, self.now, Place(self.form, self.exponent),
+            request.id,
+            request.side,
+            request.px,
+            request.quantity,
+            request.quantity,
+            request.tif,
+            request.sent,
+            self.now,
+            Place(self.form, self.exponent),
         )
         reason = self._refusal(request.px, request.quantity)
         if not reason and len(self.orders) >= self.rules.max_open_orders:
@@ -317,8 +347,11 @@ class Venue:
             self._end(order, codes.EXPIRED, reason)
 
     def _answer(self, kind: int, reason: int, order: Order, new_id: int = 0) -> None:
-        self.send(Response(kind, reason, order.id, order.side, order.px, order.leaves,
-                           order.leaves, 0, new_id))
+        self.send(
+            Response(
+                kind, reason, order.id, order.side, order.px, order.leaves, order.leaves, 0, new_id
+            )
+        )
 
     def _take(self, order: Order) -> None:
         """Match against what others show on the other side, level by level."""
@@ -358,8 +391,11 @@ class Venue:
     def _modify(self, request: Request) -> None:
         order = self.orders.get(request.id)
         if order is None:
-            self.send(Response(codes.MODIFY_REJECTED, codes.UNKNOWN_ORDER, request.id,
-                               new_id=request.new_id))
+            self.send(
+                Response(
+                    codes.MODIFY_REJECTED, codes.UNKNOWN_ORDER, request.id, new_id=request.new_id
+                )
+            )
             return
         reason = self._refusal(request.px, request.quantity)
         if reason:
@@ -372,17 +408,38 @@ class Venue:
         del self.orders[order.id]
         if crosses:
             self._end(order, codes.MODIFY_REJECTED, codes.WOULD_CROSS)
-            self.send(Response(codes.MODIFY_REJECTED, codes.WOULD_CROSS, order.id, order.side,
-                               order.px, 0, 0, 0, request.new_id))
+            self.send(
+                Response(
+                    codes.MODIFY_REJECTED,
+                    codes.WOULD_CROSS,
+                    order.id,
+                    order.side,
+                    order.px,
+                    0,
+                    0,
+                    0,
+                    request.new_id,
+                )
+            )
             return
         self._end(order, codes.MODIFIED, 0)
         new = Order(
-            request.new_id, order.side, request.px, request.quantity, request.quantity,
-            order.tif, request.sent, self.now, Place(self.form, self.exponent),
+            request.new_id,
+            order.side,
+            request.px,
+            request.quantity,
+            request.quantity,
+            order.tif,
+            request.sent,
+            self.now,
+            Place(self.form, self.exponent),
             modifies=order.modifies + 1,
         )
-        self.send(Response(codes.MODIFIED, 0, order.id, new.side, new.px, new.leaves, new.leaves,
-                           0, new.id))
+        self.send(
+            Response(
+                codes.MODIFIED, 0, order.id, new.side, new.px, new.leaves, new.leaves, 0, new.id
+            )
+        )
         self._take_and_join(new)
 
     def _modify_in_place(self, order: Order, request: Request, crosses: bool) -> None:

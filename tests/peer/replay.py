@@ -138,13 +138,22 @@ def _plan(schedule: dict[str, np.ndarray]) -> np.ndarray:
     count = len(schedule["order_id"])
     sent_ts = np.concatenate((schedule["cancel_ts"], schedule["submit_ts"]))
     order = np.argsort(sent_ts, kind="stable")
-    fields = [("is_cancel", "i8"), ("sent_ts", "i8"), ("id", "i8"), ("side", "i8"), ("px", "i8"),
-              ("lots", "i8")]
+    fields = [
+        ("is_cancel", "i8"),
+        ("sent_ts", "i8"),
+        ("id", "i8"),
+        ("side", "i8"),
+        ("px", "i8"),
+        ("lots", "i8"),
+    ]
     plan = np.zeros(1, np.dtype([(name, kind, (2 * count,)) for name, kind in fields]))
     plan["is_cancel"][0] = order < count
     plan["sent_ts"][0] = sent_ts[order]
     for name, column in (
-        ("id", "order_id"), ("side", "side"), ("px", "px_ticks"), ("lots", "qty_lots"),
+        ("id", "order_id"),
+        ("side", "side"),
+        ("px", "px_ticks"),
+        ("lots", "qty_lots"),
     ):
         plan[name][0] = np.tile(schedule[column], 2)[order]
     return plan

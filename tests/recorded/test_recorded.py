@@ -43,8 +43,9 @@ def test_symmetric_at_the_touch_fills_and_adds_up(
     recording: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     tape, sizes = recording
-    folder = run(resolve("recorded", [tape], {**sizes, "strategy.offset_steps": 0}),
-                 out=tmp_path / "out")
+    folder = run(
+        resolve("recorded", [tape], {**sizes, "strategy.offset_steps": 0}), out=tmp_path / "out"
+    )
     finished = identity.read(folder)
     orders, counts = finished.report["orders"], finished.info["counts"]
     reason = f"{orders['placed']} orders rested, {counts['rejections']} were rejected"

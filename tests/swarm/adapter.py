@@ -18,8 +18,19 @@ from tests.swarm.draw import Case
 
 Rows = list[dict[str, Any]]
 ACCOUNT = ("position", "cash", "fees", "maker_volume", "taker_volume")
-OPEN = ("id", "side", "px", "quantity", "filled", "tif", "sent_ts", "placed_ts", "ahead_at_join",
-        "level_at_join", "modifies")
+OPEN = (
+    "id",
+    "side",
+    "px",
+    "quantity",
+    "filled",
+    "tif",
+    "sent_ts",
+    "placed_ts",
+    "ahead_at_join",
+    "level_at_join",
+    "modifies",
+)
 
 
 class Outcome(NamedTuple):
@@ -39,17 +50,19 @@ def write_tape(case: Case, file: Path) -> None:
     exch_ts, local_ts, seq, tags, px, qty = (list(c) for c in zip(*case.rows, strict=True))
     tape.write(
         file,
-        pl.DataFrame({
-            "exch_ts": exch_ts,
-            "local_ts": local_ts,
-            "seq": seq,
-            "kind": [records.KIND_NAMES[tag & records.KIND_MASK] for tag in tags],
-            "side": [1 if tag & records.BUY else -1 for tag in tags],
-            "px_quanta": px,
-            "qty_lots": qty,
-            "context": [records.CONTEXT_NAMES[lots % 4] for lots in qty],
-            "aggressor_end": [bool(tag & records.AGGRESSOR_END) for tag in tags],
-        }),
+        pl.DataFrame(
+            {
+                "exch_ts": exch_ts,
+                "local_ts": local_ts,
+                "seq": seq,
+                "kind": [records.KIND_NAMES[tag & records.KIND_MASK] for tag in tags],
+                "side": [1 if tag & records.BUY else -1 for tag in tags],
+                "px_quanta": px,
+                "qty_lots": qty,
+                "context": [records.CONTEXT_NAMES[lots % 4] for lots in qty],
+                "aggressor_end": [bool(tag & records.AGGRESSOR_END) for tag in tags],
+            }
+        ),
         MarketRules(symbol="SWARM", **case.rules),
     )
 
@@ -72,7 +85,9 @@ def run_engine(case: Case) -> Outcome:
         spec = tape.TapeSpec(file)
         with tape.open_tapes([spec], rows_per_chunk=case.rows_per_chunk) as stream:
             simulation = Simulation(
-                stream.markets, strategy, strategy.params.filled(case.params),
+                stream.markets,
+                strategy,
+                strategy.params.filled(case.params),
                 _settings(case, stream.first_local_ts, stream.last_local_ts),
             )
             simulation.run(stream.chunks(), sink)
@@ -80,7 +95,8 @@ def run_engine(case: Case) -> Outcome:
     account = venue["account"]
     open_orders = [
         {name: slot[name].item() for name in OPEN} | {"end": records.ACCEPTED, "reason": 0}
-        for slot in venue["orders"] if slot["id"]
+        for slot in venue["orders"]
+        if slot["id"]
     ]
     return Outcome(
         _rows(gathered, "fills"),

@@ -65,8 +65,12 @@ def draw(seed: int, messages: int = 700) -> Case:
 def _market(rng: random.Random) -> tuple[dict[str, Any], Callable[[int], int]]:
     form = rng.choice(("plain", "tick", "figures", "decade"))
     rules: dict[str, Any] = {
-        "price_quantum": "0.1", "lot_size": "0.01", "tick_quanta": 1, "significant_figures": 0,
-        "min_notional": "0", "maker_fee": rng.choice(("0", "0.00015", "-0.00003", "0.0002")),
+        "price_quantum": "0.1",
+        "lot_size": "0.01",
+        "tick_quanta": 1,
+        "significant_figures": 0,
+        "min_notional": "0",
+        "maker_fee": rng.choice(("0", "0.00015", "-0.00003", "0.0002")),
         "taker_fee": rng.choice(("0.00045", "0.0005", "0.0003333")),
         "modify": rng.choice(("replace", "in_place")),
         "max_open_orders": rng.choice((3, 4, 6, 20, 60)),
@@ -124,7 +128,9 @@ def _maker(rng: random.Random, seed: int) -> dict[str, Any]:
 def _strategy(rng: random.Random, seed: int) -> tuple[str, dict[str, Any]]:
     if seed % 10 == 9:
         return "follower.py", {
-            "lots": rng.randint(2, 9), "lean": rng.randint(1, 6), "limit": rng.choice((6, 15, 40)),
+            "lots": rng.randint(2, 9),
+            "lean": rng.randint(1, 6),
+            "limit": rng.choice((6, 15, 40)),
             "patience_ns": rng.choice((1, 30, 200)) * MS,
         }
     often = rng.random() < 0.5

@@ -16,11 +16,38 @@ from tests.swarm.draw import Case, draw
 
 SEEDS = range(20)
 AT_LEAST_100 = ("partial_fills", "modifies", "cancel_races", "gaps", "rejections")
-FILL = ("ts", "known_ts", "id", "side", "px", "quantity", "leaves", "fee", "marks", "mid2",
-        "position", "placed_ts", "ahead_at_join", "level_at_join")
+FILL = (
+    "ts",
+    "known_ts",
+    "id",
+    "side",
+    "px",
+    "quantity",
+    "leaves",
+    "fee",
+    "marks",
+    "mid2",
+    "position",
+    "placed_ts",
+    "ahead_at_join",
+    "level_at_join",
+)
 INTENT = ("ts", "seq", "kind", "id", "new_id", "side", "px", "quantity", "tif", "arrival_ts")
-ORDER = ("id", "side", "px", "quantity", "filled", "tif", "sent_ts", "placed_ts", "end", "reason",
-         "ahead_at_join", "level_at_join", "modifies")
+ORDER = (
+    "id",
+    "side",
+    "px",
+    "quantity",
+    "filled",
+    "tif",
+    "sent_ts",
+    "placed_ts",
+    "end",
+    "reason",
+    "ahead_at_join",
+    "level_at_join",
+    "modifies",
+)
 
 
 @functools.cache
@@ -66,8 +93,14 @@ def test_the_cases_hold_what_is_hard() -> None:
 def test_all_queue_forms_and_both_modifies_are_drawn() -> None:
     cases = [_case(seed)[0] for seed in SEEDS]
     assert len({case.queue for case in cases}) == 5
-    for key, of in (("modify", "rules"), ("reconcile", "maker"), ("moves", "maker"),
-                    ("quote_on_fill", "maker"), ("quote_on_packet", "maker"), ("tif", "maker")):
+    for key, of in (
+        ("modify", "rules"),
+        ("reconcile", "maker"),
+        ("moves", "maker"),
+        ("quote_on_fill", "maker"),
+        ("quote_on_packet", "maker"),
+        ("tif", "maker"),
+    ):
         assert len({getattr(case, of)[key] for case in cases}) == 2, key
 
 

@@ -144,7 +144,5 @@ class World:
                 told.append((tag, self.price(self.centre), 0))
             else:
                 worst = shown[-1]
-                self.dirty = {
-                    d for d in self.dirty if d[0] != side or side * (worst - d[1]) > 0
-                }
+                self.dirty = {d for d in self.dirty if d[0] != side or side * (worst - d[1]) > 0}
         return told

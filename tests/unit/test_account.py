@@ -206,8 +206,12 @@ def test_maker_and_venue_agree_on_every_figure_once_all_is_heard(tmp_path: Path)
         messages.append(Message(k * 10 * MS, k * 10 * MS + MS, trade(aggressor, 100 + k % 2, k)))
     messages.append(Message(2000 * MS, 2001 * MS, depth(BID, 98, 11)))
     result = run(
-        tmp_path, messages, follow([Want(0, [(100, 7), (99, 3)], [(101, 4)]), Want(250 * MS)]),
-        requote_ns=7 * MS, response=LatencySettings(low_ns=9 * MS), rules=FEES,
+        tmp_path,
+        messages,
+        follow([Want(0, [(100, 7), (99, 3)], [(101, 4)]), Want(250 * MS)]),
+        requote_ns=7 * MS,
+        response=LatencySettings(low_ns=9 * MS),
+        rules=FEES,
     )
     account, maker = result.simulation.venues["account"][0], result.simulation.makers[0]
     assert len(result.fills) > 5

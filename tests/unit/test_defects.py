@@ -77,8 +77,9 @@ def test_defect_d3_an_exact_fill_ends_the_order_and_later_trades_the_run_survive
     messages += [
         Message(k * 100 * MS, k * 100 * MS + MS, trade(SELLER, 99, 5)) for k in range(1, 7)
     ]
-    result = run(tmp_path, messages, follow([Want(0, [(100, 5)]), Want(50 * MS)]),
-                 requote_ns=500 * MS)
+    result = run(
+        tmp_path, messages, follow([Want(0, [(100, 5)]), Want(50 * MS)]), requote_ns=500 * MS
+    )
     assert [(row["ts"], row["quantity"]) for row in result.fills] == [(100 * MS, 5)]
     assert result.simulation.venues["n_bids"][0] == 0
     assert result.simulation.makers["n_orders"][0] == 0
@@ -99,8 +100,14 @@ def test_defect_d4_the_maker_s_own_modifies_fill_what_they_say(tmp_path: Path) -
     for rule in ("in_place", "replace"):
         script = follow([Want(0, [(99, 1)]), Want(200 * MS, [(100, 9)])])
         messages = [OPENING, Message(500 * MS, 501 * MS, trade(SELLER, 99, 50)), CLOSING]
-        result = run(tmp_path, messages, script, requote_ns=100 * MS, move_by_modify=True,
-                     rules={"modify": rule})
+        result = run(
+            tmp_path,
+            messages,
+            script,
+            requote_ns=100 * MS,
+            move_by_modify=True,
+            rules={"modify": rule},
+        )
         assert [row["kind"] for row in result.intents][:2] == [0, 2]
         assert [(row["px"], row["quantity"]) for row in result.fills] == [(100, 9)]
 
@@ -163,8 +170,14 @@ def test_defect_d8_inputs_are_never_changed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("px", "lots", "reason"),
-    [(100, -1, BAD_SIZE), (100, 0, BAD_SIZE), (99, 5, BAD_STEP), (0, 5, BAD_STEP),
-     (-100, 5, BAD_STEP), (100, 1, MIN_NOTIONAL)],
+    [
+        (100, -1, BAD_SIZE),
+        (100, 0, BAD_SIZE),
+        (99, 5, BAD_STEP),
+        (0, 5, BAD_STEP),
+        (-100, 5, BAD_STEP),
+        (100, 1, MIN_NOTIONAL),
+    ],
 )
 def test_defect_d9_the_venue_refuses_what_its_rules_forbid(px: int, lots: int, reason: int) -> None:
     venue = Venue(tick_quanta=2, min_notional="150").feed(image(BID, (96, 5)))
@@ -180,8 +193,12 @@ def test_defect_d9_a_price_that_is_no_number_stops_the_run(value: float, tmp_pat
 
 
 def test_defect_d9_off_step_wishes_are_rounded_away_from_the_market(tmp_path: Path) -> None:
-    result = run(tmp_path, [OPENING, CLOSING], follow([Want(0, [(99.4, 5)], [(101.6, 5)])]),
-                 requote_ns=1000 * MS)
+    result = run(
+        tmp_path,
+        [OPENING, CLOSING],
+        follow([Want(0, [(99.4, 5)], [(101.6, 5)])]),
+        requote_ns=1000 * MS,
+    )
     assert [(row["side"], row["px"]) for row in result.intents] == [(1, 99), (-1, 102)]
 
 
@@ -191,10 +208,16 @@ def test_defect_d9_off_step_wishes_are_rounded_away_from_the_market(tmp_path: Pa
 def test_defect_d9_a_tape_of_such_rows_is_not_written(
     px: float, qty: float, field: str, tmp_path: Path
 ) -> None:
-    frame = pl.DataFrame({
-        "exch_ts": [START], "local_ts": [START], "kind": ["depth"], "side": [1], "px": [px],
-        "qty": [qty],
-    })
+    frame = pl.DataFrame(
+        {
+            "exch_ts": [START],
+            "local_ts": [START],
+            "kind": ["depth"],
+            "side": [1],
+            "px": [px],
+            "qty": [qty],
+        }
+    )
     with pytest.raises(TapeError, match=field):
         tape.write(tmp_path / "t.parquet", frame, MarketRules(symbol="X", **WHOLE))
     assert not (tmp_path / "t.parquet").exists()

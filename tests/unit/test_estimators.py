@@ -179,9 +179,7 @@ def _intensity_worlds(state, market, found, kappa, arrival, step, widest, second
 def _intensity(kappa, arrival, step, widest, seconds, half_life_s, worlds=WORLDS):
     found = np.zeros((worlds, 4))
     state, market = records(np.zeros(1, Intensity)), records(np.zeros(1, MarketRecord))
-    _intensity_worlds(
-        state, market, found, kappa, arrival, step, widest, seconds, half_life_s
-    )
+    _intensity_worlds(state, market, found, kappa, arrival, step, widest, seconds, half_life_s)
     return found
 
 

@@ -70,8 +70,10 @@ def test_at_one_time_packets_come_before_responses_before_timers(tmp_path: Path)
     events: list[str] = []
 
     def quote(wanted: Any, market: Any, memory: Any, params: Any) -> None:
-        events.append(f"quote {(int(market.now_ns) - START) // MS} "
-                      f"bid {int(market.bid_px)} position {int(market.position)}")
+        events.append(
+            f"quote {(int(market.now_ns) - START) // MS} "
+            f"bid {int(market.bid_px)} position {int(market.position)}"
+        )
         if market.now_ns == START:
             wanted.take_qty, wanted.take_px = 5, 101
 
@@ -84,13 +86,22 @@ def test_at_one_time_packets_come_before_responses_before_timers(tmp_path: Path)
         Message(90 * MS, 91 * MS, depth(BID, 90, 1)),
     ]
     result = run(
-        tmp_path, messages, quote, observe=observe, requote_ns=20 * MS, end_ns=20 * MS,
-        entry=LatencySettings(low_ns=10 * MS), response=LatencySettings(low_ns=10 * MS),
+        tmp_path,
+        messages,
+        quote,
+        observe=observe,
+        requote_ns=20 * MS,
+        end_ns=20 * MS,
+        entry=LatencySettings(low_ns=10 * MS),
+        response=LatencySettings(low_ns=10 * MS),
     )
     assert [fill["known_ts"] for fill in result.fills] == [20 * MS]
     assert events == [
-        "event 0 at 0", "quote 0 bid 100 position 0",
-        "event 0 at 20", f"event {FILLED} at 20", "quote 20 bid 99 position 5",
+        "event 0 at 0",
+        "quote 0 bid 100 position 0",
+        "event 0 at 20",
+        f"event {FILLED} at 20",
+        "quote 20 bid 99 position 5",
     ]
 
 
@@ -103,8 +114,11 @@ def test_the_strategy_is_asked_at_warm_up_and_each_interval_after(tmp_path: Path
 
 
 def test_nothing_happens_after_the_end(tmp_path: Path) -> None:
-    messages = [Message(0, 0, BIDS + ASKS), Message(50 * MS, 51 * MS, trade(SELLER, 99, 9)),
-                Message(80 * MS, 81 * MS, depth(BID, 98, 3))]
+    messages = [
+        Message(0, 0, BIDS + ASKS),
+        Message(50 * MS, 51 * MS, trade(SELLER, 99, 9)),
+        Message(80 * MS, 81 * MS, depth(BID, 98, 3)),
+    ]
     script = follow([Want(0, [(100, 5)])])
     assert len(run(tmp_path, messages, script).fills) == 1
     assert run(tmp_path, messages, script, end_ns=50 * MS - 1).fills == []
@@ -125,9 +139,7 @@ def test_an_unknown_side_is_not_quoted_and_what_rests_is_withdrawn(tmp_path: Pat
     run(tmp_path, messages, _looking(seen, "ask_px"), requote_ns=10 * MS)
     assert [now for now, _ in seen] == [0, 10, 60]
     result = run(tmp_path, messages, follow([Want(0, [(100, 5)])]), requote_ns=10 * MS)
-    assert [(i["ts"], i["kind"]) for i in result.intents] == [
-        (0, 0), (20 * MS, 1), (60 * MS, 0)
-    ]
+    assert [(i["ts"], i["kind"]) for i in result.intents] == [(0, 0), (20 * MS, 1), (60 * MS, 0)]
 
 
 @pytest.mark.parametrize("rows_per_chunk", [1, 2, 3, 7])
@@ -165,8 +177,12 @@ def test_rule_5_a_request_acts_after_all_rows_of_its_time_and_before_later_ones(
             Message(500 * MS, 501 * MS, trade(SELLER, 99, 50)),
         ]
         result = run(
-            tmp_path, messages, follow([Want(0, bids=[(100, 5)])]), quote_start_ns=290 * MS,
-            entry=LatencySettings(low_ns=10 * MS), requote_ns=1000 * MS,
+            tmp_path,
+            messages,
+            follow([Want(0, bids=[(100, 5)])]),
+            quote_start_ns=290 * MS,
+            entry=LatencySettings(low_ns=10 * MS),
+            requote_ns=1000 * MS,
         )
         assert result.intents[0]["arrival_ts"] == 300 * MS
         assert [fill["ahead_at_join"] for fill in result.fills] == [ahead]
@@ -181,9 +197,13 @@ def test_a_late_cancel_does_not_save_an_order(tmp_path: Path) -> None:
             Message(600 * MS, 601 * MS, depth(BID, 98, 11)),
         ]
         result = run(
-            tmp_path, messages, follow([Want(0, bids=[(100, 5)]), Want(cancel_ns)]),
-            requote_ns=MS, entry=LatencySettings(low_ns=5 * MS),
-            response=LatencySettings(low_ns=3 * MS), quote_start_ns=MS,
+            tmp_path,
+            messages,
+            follow([Want(0, bids=[(100, 5)]), Want(cancel_ns)]),
+            requote_ns=MS,
+            entry=LatencySettings(low_ns=5 * MS),
+            response=LatencySettings(low_ns=3 * MS),
+            quote_start_ns=MS,
         )
         assert sum(fill["quantity"] for fill in result.fills) == filled
         assert [row["kind"] for row in result.intents] == [0, 1]
@@ -244,11 +264,16 @@ def test_every_named_distribution_draws_in_plain_python_too(form: str) -> None:
 def test_the_mid_follows_every_row_that_moves_the_best_levels() -> None:
     venue = Venue().feed(BIDS, ASKS)
     steps = [
-        (depth(BID, 100, 0), 99 + 101), (depth(ASK, 101, 0), 99 + 102),
-        (depth(BID, 101, 2), 101 + 102), (depth(ASK, 110, 5), 101 + 102),
-        (depth(BID, 99, 0), 101 + 102), (depth(BID, 101, 0), 98 + 102),
-        (bbo(BID, 95, 1), 95 + 102), (bbo(ASK, 96, 1), 95 + 96),
-        (image(BID, (90, 1)), 90 + 96), (image(ASK, (91, 4), (92, 4)), 90 + 91),
+        (depth(BID, 100, 0), 99 + 101),
+        (depth(ASK, 101, 0), 99 + 102),
+        (depth(BID, 101, 2), 101 + 102),
+        (depth(ASK, 110, 5), 101 + 102),
+        (depth(BID, 99, 0), 101 + 102),
+        (depth(BID, 101, 0), 98 + 102),
+        (bbo(BID, 95, 1), 95 + 102),
+        (bbo(ASK, 96, 1), 95 + 96),
+        (image(BID, (90, 1)), 90 + 96),
+        (image(ASK, (91, 4), (92, 4)), 90 + 91),
         (trade(SELLER, 90, 1), 90 + 91),
     ]
     assert venue.mid2() == 201

@@ -154,8 +154,12 @@ def test_whatever_is_wished_what_leaves_is_sound(
     bids: list[Wish], asks: list[Wish], position: int, grid: tuple[int, int]
 ) -> None:
     rules = MarketRules(
-        symbol="HAND", price_quantum="0.01", lot_size="1", tick_quanta=grid[0],
-        significant_figures=grid[1], min_notional="1",
+        symbol="HAND",
+        price_quantum="0.01",
+        lot_size="1",
+        tick_quanta=grid[0],
+        significant_figures=grid[1],
+        min_notional="1",
     )
     maker = _maker(50, position)
     maker["market"] = rules.to_record()[0]

@@ -107,17 +107,42 @@ def _in_state(state: int) -> Desk:
 # ----------------------------------------------------------- the table of states and responses
 
 #: state x (response, leaves) → state. What can't happen must do no harm either.
-ENDS = {(REJECTED, 0): GONE, (CANCELLED, 5): GONE, (EXPIRED, 0): GONE, (FILLED, 0): GONE,
-        (MODIFY_REJECTED, 0): GONE}
+ENDS = {
+    (REJECTED, 0): GONE,
+    (CANCELLED, 5): GONE,
+    (EXPIRED, 0): GONE,
+    (FILLED, 0): GONE,
+    (MODIFY_REJECTED, 0): GONE,
+}
 LIFECYCLE = {
-    PENDING: {(ACCEPTED, 5): RESTING, (FILLED, 2): PENDING, (CANCEL_REJECTED, 0): RESTING,
-              (MODIFIED, 4): RESTING, (MODIFY_REJECTED, 5): RESTING},
-    RESTING: {(ACCEPTED, 5): RESTING, (FILLED, 2): RESTING, (CANCEL_REJECTED, 0): RESTING,
-              (MODIFIED, 4): RESTING, (MODIFY_REJECTED, 5): RESTING},
-    CANCELLING: {(ACCEPTED, 5): CANCELLING, (FILLED, 2): CANCELLING, (CANCEL_REJECTED, 0): RESTING,
-                 (MODIFIED, 4): CANCELLING, (MODIFY_REJECTED, 5): CANCELLING},
-    MODIFYING: {(ACCEPTED, 5): MODIFYING, (FILLED, 2): MODIFYING, (CANCEL_REJECTED, 0): MODIFYING,
-                (MODIFIED, 4): RESTING, (MODIFY_REJECTED, 5): RESTING},
+    PENDING: {
+        (ACCEPTED, 5): RESTING,
+        (FILLED, 2): PENDING,
+        (CANCEL_REJECTED, 0): RESTING,
+        (MODIFIED, 4): RESTING,
+        (MODIFY_REJECTED, 5): RESTING,
+    },
+    RESTING: {
+        (ACCEPTED, 5): RESTING,
+        (FILLED, 2): RESTING,
+        (CANCEL_REJECTED, 0): RESTING,
+        (MODIFIED, 4): RESTING,
+        (MODIFY_REJECTED, 5): RESTING,
+    },
+    CANCELLING: {
+        (ACCEPTED, 5): CANCELLING,
+        (FILLED, 2): CANCELLING,
+        (CANCEL_REJECTED, 0): RESTING,
+        (MODIFIED, 4): CANCELLING,
+        (MODIFY_REJECTED, 5): CANCELLING,
+    },
+    MODIFYING: {
+        (ACCEPTED, 5): MODIFYING,
+        (FILLED, 2): MODIFYING,
+        (CANCEL_REJECTED, 0): MODIFYING,
+        (MODIFIED, 4): RESTING,
+        (MODIFY_REJECTED, 5): RESTING,
+    },
 }
 PAIRS = [
     (state, kind, leaves, after)
@@ -135,8 +160,14 @@ def test_every_response_is_walked_in_every_state() -> None:
 @pytest.mark.parametrize(("state", "kind", "leaves", "after"), PAIRS)
 def test_lifecycle(state: int, kind: int, leaves: int, after: int) -> None:
     desk = _in_state(state)
-    desk.hear(kind, leaves=leaves, px=99, quantity=3 if kind == FILLED else 0, side=BID,
-              new_id=7 if kind == MODIFIED else 0)
+    desk.hear(
+        kind,
+        leaves=leaves,
+        px=99,
+        quantity=3 if kind == FILLED else 0,
+        side=BID,
+        new_id=7 if kind == MODIFIED else 0,
+    )
     assert desk.state == after
     assert desk.maker.n_orders == (after != GONE)
     assert desk.maker.position == (3 if kind == FILLED else 0)
@@ -193,8 +224,10 @@ def test_a_partly_filled_order_keeps_its_place() -> None:
 def test_another_size_or_price_is_cancelled_and_placed_anew() -> None:
     desk = Desk().rest((BID, 100, 5), (ASK, 101, 5))
     assert desk.want([(100, 6)], [(102, 5)]) == [
-        (CANCEL, 1, BID, 100, 5), (CANCEL, 2, ASK, 101, 5),
-        (NEW, 3, BID, 100, 6), (NEW, 4, ASK, 102, 5),
+        (CANCEL, 1, BID, 100, 5),
+        (CANCEL, 2, ASK, 101, 5),
+        (NEW, 3, BID, 100, 6),
+        (NEW, 4, ASK, 102, 5),
     ]
     assert [order["state"] for order in desk.orders] == [CANCELLING, CANCELLING, PENDING, PENDING]
 
@@ -227,7 +260,8 @@ def test_replace_all_cancels_what_rests_as_wanted_too() -> None:
 def test_orders_left_over_are_modified_to_targets_left_over() -> None:
     desk = Desk(modify=True).rest((BID, 100, 5), (BID, 99, 5), (BID, 98, 5))
     assert desk.want([(101, 5), (99, 5)]) == [
-        (MODIFY, 1, BID, 101, 5), (CANCEL, 3, BID, 98, 5),
+        (MODIFY, 1, BID, 101, 5),
+        (CANCEL, 3, BID, 98, 5),
     ]
     order = desk.orders[0]
     assert (order["state"], order["new_px"], order["new_id"]) == (MODIFYING, 101, 4)
@@ -237,7 +271,8 @@ def test_a_modify_prefers_the_order_at_the_same_price() -> None:
     """A smaller size at the same price may keep its place on some markets."""
     desk = Desk(modify=True).rest((BID, 100, 5), (BID, 99, 5))
     assert desk.want([(101, 5), (99, 3)]) == [
-        (MODIFY, 2, BID, 99, 3), (MODIFY, 1, BID, 101, 5),
+        (MODIFY, 2, BID, 99, 3),
+        (MODIFY, 1, BID, 101, 5),
     ]
 
 

@@ -61,8 +61,10 @@ def test_rule_1a_in_one_block_the_order_of_rows_in_the_file_does_not_matter(
     trade_first: bool, tmp_path: Path
 ) -> None:
     """10 ahead, 10 behind, 6 traded, 5 more: 4 are ahead, then 1 is filled."""
-    match = [Message(300 * MS, 301 * MS, trade(SELLER, 100, 6)),
-             Message(300 * MS, 302 * MS, depth(BID, 100, 14))]
+    match = [
+        Message(300 * MS, 301 * MS, trade(SELLER, 100, 6)),
+        Message(300 * MS, 302 * MS, depth(BID, 100, 14)),
+    ]
     if not trade_first:
         match = [match[1]._replace(local_ns=301 * MS), match[0]._replace(local_ns=302 * MS)]
     messages = [

@@ -195,9 +195,7 @@ def test_rule_3d_a_taker_walks_levels_and_the_rest_of_gtc_rests_behind_nobody() 
 ROWS = st.one_of(
     st.builds(trade, st.just(SELLER), st.sampled_from([99, 100]), st.integers(1, 30)),
     st.builds(depth, st.just(BID), st.sampled_from([99, 100]), st.integers(0, 40)),
-    st.builds(
-        lambda a, b: image(BID, (100, a), (99, b)), st.integers(1, 40), st.integers(1, 40)
-    ),
+    st.builds(lambda a, b: image(BID, (100, a), (99, b)), st.integers(1, 40), st.integers(1, 40)),
     st.builds(lambda a: image(BID, (100, a)), st.integers(1, 40)),
     st.builds(lambda a: image(BID, (99, a)), st.integers(1, 40)),
     st.builds(bbo, st.just(BID), st.sampled_from([99, 100]), st.integers(0, 40)),
@@ -256,8 +254,9 @@ def test_rule_6_market_data_never_contains_own_orders(tmp_path: Path) -> None:
         seen.append((market.bid_px, market.bid_qty))
         wanted.bids, wanted.bid_px[0], wanted.bid_qty[0] = 1, 100, 5
 
-    messages = [Message(k * 100 * MS, k * 100 * MS + MS, image(BID, (99, 10)) + ASKS)
-                for k in range(4)]
+    messages = [
+        Message(k * 100 * MS, k * 100 * MS + MS, image(BID, (99, 10)) + ASKS) for k in range(4)
+    ]
     result = run(tmp_path, messages, quote, requote_ns=50 * MS)
     assert len(result.intents) == 1
     assert set(seen) == {(99.0, 10.0)}

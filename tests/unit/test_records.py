@@ -83,8 +83,14 @@ def test_codes_and_names_go_together() -> None:
 
 
 def test_bits_of_a_tag_do_not_overlap() -> None:
-    bits = (records.KIND_MASK, records.BUY, records.PACKET_END, records.FIRST,
-            records.AGGRESSOR_END, records.LIQUIDATION)
+    bits = (
+        records.KIND_MASK,
+        records.BUY,
+        records.PACKET_END,
+        records.FIRST,
+        records.AGGRESSOR_END,
+        records.LIQUIDATION,
+    )
     assert sum(bits) == 255
 
 

@@ -27,9 +27,7 @@ def test_exact_dot_agrees_with_python_integers(size):
 def test_student_quantile_agrees_with_scipy():
     for freedom in (*range(1, 41), 11.5, 63.7, 200, 10_000):
         whole = int(freedom) if freedom < 11 else freedom
-        assert intervals.student_975(freedom) == pytest.approx(
-            stats.t.ppf(0.975, whole), abs=3e-5
-        )
+        assert intervals.student_975(freedom) == pytest.approx(stats.t.ppf(0.975, whole), abs=3e-5)
     assert intervals.student_975(0.3) == pytest.approx(stats.t.ppf(0.975, 1))
 
 

@@ -132,7 +132,9 @@ def test_orders_beyond_the_market_limit_are_rejected_until_one_ends() -> None:
 def test_ioc_takes_what_is_shown_up_to_its_price_and_the_rest_expires() -> None:
     venue = _venue()
     assert _told(venue.new(1, BID, 102, 25, IOC)) == [
-        (FILLED, NO_REASON, 15), (FILLED, NO_REASON, 5), (EXPIRED, NO_REASON, 0),
+        (FILLED, NO_REASON, 15),
+        (FILLED, NO_REASON, 5),
+        (EXPIRED, NO_REASON, 0),
     ]
     assert venue.filled == [(1, 101, 10), (1, 102, 10)]
     assert not venue.rests(1)
@@ -162,7 +164,8 @@ def test_a_taker_does_not_reach_into_what_is_unknown() -> None:
 def test_gtc_that_crosses_is_accepted_takes_and_rests() -> None:
     venue = _venue()
     assert _told(venue.new(1, ASK, 100, 25, GTC)) == [
-        (ACCEPTED, NO_REASON, 25), (FILLED, NO_REASON, 5),
+        (ACCEPTED, NO_REASON, 25),
+        (FILLED, NO_REASON, 5),
     ]
     assert (venue.order(1)["px"], venue.order(1)["leaves"], venue.ahead(1)) == (100, 5, 0)
 
@@ -278,9 +281,7 @@ def test_a_modify_against_the_rules_leaves_the_order_as_it_was(
 
 
 def test_modifying_what_is_gone_is_refused() -> None:
-    assert _told(_venue().modify(9, BID, 99, 5, new_id=10)) == [
-        (MODIFY_REJECTED, UNKNOWN_ORDER, 0)
-    ]
+    assert _told(_venue().modify(9, BID, 99, 5, new_id=10)) == [(MODIFY_REJECTED, UNKNOWN_ORDER, 0)]
 
 
 def test_a_modified_order_is_flagged_by_where_it_stands_now() -> None:

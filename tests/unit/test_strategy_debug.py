@@ -49,9 +49,7 @@ def test_breakpoints_and_prints_work_where_nothing_is_compiled(tmp_path):
     script.write_text(textwrap.dedent(SCRIPT))
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, script, strategy]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["mid 21.0", "stopped at [21.0]"]
     if not INTERPRETED:

@@ -123,16 +123,20 @@ def test_refused_with_line_and_remedy(tmp_path, body, rule, remedy):
 
 
 def test_every_rule_is_tested():
-    tested = {mark.args[1][k][1] for mark in test_refused_with_line_and_remedy.pytestmark
-              for k in range(len(mark.args[1]))}
+    tested = {
+        mark.args[1][k][1]
+        for mark in test_refused_with_line_and_remedy.pytestmark
+        for k in range(len(mark.args[1]))
+    }
     assert set(RULES) - tested == {"decorator", "star"}  # below
 
 
 def test_a_decorator_and_a_star_import_are_refused(tmp_path):
     head = HEAD.replace("def twice", "@np.vectorize\ndef nothing(x):\n    return x\n\ndef twice")
     load(tmp_path, "x = twice(1.0)", head=head)  # not reached from quote
-    head = "import functools\n" + HEAD.replace("def quote", "@functools.cache\ndef other(x):\n"
-                                               "    return x\n\ndef quote")
+    head = "import functools\n" + HEAD.replace(
+        "def quote", "@functools.cache\ndef other(x):\n    return x\n\ndef quote"
+    )
     assert "`other`: functions of a strategy take no decorators" in refusal(
         tmp_path, "x = other(1.0)", head=head
     )
