@@ -101,9 +101,9 @@ def test_scenario_file(simmm: CommandLine, old: str, new: str, expected: str) ->
     text = SOUND.replace(old, new, 1)
     assert text != SOUND
     (simmm.folder / "mine.yaml").write_text(text)
-    words = ("backtest", "mine.yaml", "--out", "out")
+    words = ["backtest", "mine.yaml", "--out", "out"]
     if "dataset" not in new:
-        words += ("--tape", str(simmm.tape))
+        words += ["--tape", str(simmm.tape)]
     assert expected in simmm.refused(*words, code=2)
 
 
