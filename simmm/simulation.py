@@ -235,10 +235,10 @@ class Simulation:
         while True:
             self._call(feed)
             self.rows = feed.rows_applied
+            self.drain(sink)
             status = feed.status
             if status == NEED_ROWS:
-                return False  # the buffers can wait
-            self.drain(sink)
+                return False
             if status == ENDED:
                 return True
             if status == FAULTED:

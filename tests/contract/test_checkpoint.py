@@ -14,8 +14,9 @@ from tests.contract.runs import STATES, Outcome, Tables, resolve, run_job, simul
 CHUNK_ROWS = 400
 
 
-def saved(simulation: Simulation) -> dict[str, bytes]:
-    """Return the whole state as bytes."""
+def saved(simulation: Simulation, tables: Tables) -> dict[str, bytes]:
+    """Return the whole state as bytes; what is written so far goes to the tables."""
+    simulation.drain(tables)
     return {name: getattr(simulation, name).tobytes() for name in STATES}
 
 
@@ -37,7 +38,7 @@ def run_in_pieces(case: Case, heads: Heads, every: int) -> tuple[Outcome, int]:
             for _ in feed.push(chunk):
                 ended = simulation.step(feed, tables)
             if number % every == every - 1 and not ended:
-                state = saved(simulation)
+                state = saved(simulation, tables)
                 for name in STATES:  # nothing of the old one is used any more
                     getattr(simulation, name).view(np.uint8)[...] = 0xAB
                 simulation = simulate(resolved, stream)
@@ -70,7 +71,7 @@ def test_every_part_of_the_state_counts(name: str, heads: Heads) -> None:
             for _ in feed.push(chunk):
                 simulation.step(feed, tables)
             if number == 5:
-                state = saved(simulation)
+                state = saved(simulation, tables)
                 del state[name]
                 simulation = simulate(resolved, stream)
                 restore(simulation, state)
