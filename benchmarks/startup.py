@@ -57,7 +57,7 @@ def run(arguments: list[str], **environment: str) -> Taken:
 
 
 def first_event(tape: Path, out: Path) -> None:
-    """Run a backtest and print when (s after the process was started) the first rows were passed."""
+    """Run a backtest and print when (s after the process started) the first rows were passed."""
     from simmm.backtest import run as backtest
     from simmm.scenario import load_scenario
 
