@@ -85,7 +85,7 @@ def test_cache_shows_and_prunes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     kernels = tmp_path / "cache" / "kernels"
     kernels.mkdir(parents=True)
     (kernels / "x-0.kernel").write_bytes(b"0" * 1000)
-    assert "1 files" in CliRunner().invoke(cache, [], catch_exceptions=False).output
+    assert "compiled code: 1 file," in CliRunner().invoke(cache, [], catch_exceptions=False).output
     words = ["--prune", "--older-than-days", "0"]
     assert "removed 1 files" in CliRunner().invoke(cache, words, catch_exceptions=False).output
     assert not list(kernels.iterdir())
