@@ -225,18 +225,22 @@ class Simulation:
         feed = Feed()
         for chunk in chunks:
             for _ in feed.push(chunk):
-                if self.step(feed, sink):
+                if self.step(feed, sink, eager=False):
                     return
             if progress is not None:
                 progress(feed.row_hi)
 
-    def step(self, feed: Feed, sink: Sink) -> bool:
-        """Advance as far as the feed's rows allow; return whether the run ended."""
+    def step(self, feed: Feed, sink: Sink, *, eager: bool = True) -> bool:
+        """Advance as far as the feed's rows allow; return whether the run ended.
+
+        What was written goes to the sink; unless `eager`, only once a buffer is full or at the end.
+        """
         while True:
             self._call(feed)
             self.rows = feed.rows_applied
-            self.drain(sink)
             status = feed.status
+            if eager or status != NEED_ROWS:
+                self.drain(sink)
             if status == NEED_ROWS:
                 return False
             if status == ENDED:
