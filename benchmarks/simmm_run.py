@@ -42,6 +42,7 @@ RESPONSE_NS = 5_000_000
 SAMPLE_NS = 1_000_000_000
 QUEUE_POWER = 3.0
 WARM_UP_PACKETS = 50_000
+COLUMNS = Chunk._fields[:8]
 STRATEGIES = {"bare": "stand_aside.py", "quotes": "inventory_shift.py"}
 
 
@@ -49,12 +50,11 @@ def whole_tape(path: Path) -> Chunk:
     """Read a tape into one chunk."""
     with open_tapes([TapeSpec(path)]) as stream:
         parts = list(stream.chunks())
-    columns = []
-    for place in range(8):
-        column = np.concatenate([part[place] for part in parts])
-        column.flags.writeable = False
-        columns.append(column)
-    return Chunk(*columns, parts[-1].bound_ts, True)
+    columns = {}
+    for name in COLUMNS:
+        columns[name] = np.concatenate([getattr(part, name) for part in parts])
+        columns[name].flags.writeable = False
+    return parts[-1]._replace(**columns)
 
 
 def head_of(chunk: Chunk, packets: int) -> Chunk:
@@ -62,7 +62,8 @@ def head_of(chunk: Chunk, packets: int) -> Chunk:
     packets = min(packets, len(chunk.packet_ts) - 1)
     rows = int(chunk.packet_row[packets])
     ends = (rows,) * 3 + (packets,) * 5
-    return Chunk(*(column[:end] for column, end in zip(chunk[:8], ends, strict=True)), 0, True)
+    columns = {name: getattr(chunk, name)[:end] for name, end in zip(COLUMNS, ends, strict=True)}
+    return chunk._replace(**columns)
 
 
 def make_settings(first_local_ts: int, last_local_ts: int) -> Settings:

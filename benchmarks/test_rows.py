@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from peer_columns import load_columns
 from peer_tape import write_tape
-from simmm_run import STRATEGIES, Chunk, make_settings, whole_tape
+from simmm_run import STRATEGIES, make_settings, whole_tape
 from simmm_tape import market_rules, write_simmm_tape
 
 from simmm import records
@@ -29,6 +29,7 @@ from simmm.jit import compiled
 from simmm.maker import open_maker
 from simmm.simulation import Simulation
 from simmm.strategy.load import load_strategy
+from simmm.tape import Chunk
 from simmm.venue.exchange import apply_packets, open_venue
 from simmm.venue.queue import published, queue_model
 from simmm.venue.queue.published import cap, depth, filled, join, trade, watch

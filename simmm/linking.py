@@ -6,16 +6,19 @@ of a few hundred kernels that is most of the time. Here a callee that is compile
 needs it keeps to its own functions; the entry links each once, optimises once, and makes the only
 machine code. The result is the same program, seen whole by the optimiser.
 
-It rests on the pinned numba's internals (`numba.core.codegen`), which `install` replaces at two
-places; nothing else of simmm touches them.
+It rests on the pinned numba's internals (`numba.core.codegen`, `numba.core.types`), which `install`
+replaces; nothing else of simmm touches them.
 """
 
+import gc
 import threading
 from typing import Any
 
 import numba.core.event as events
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
+from numba.core.types import Record
 
+_TEXT = "_simmm_text"  # attribute of a record type that holds its text
 _MARK = "_simmm_callee"  # attribute of a library that holds only its own functions
 
 
@@ -23,6 +26,7 @@ class _Depth(threading.local):
     """How many compilations are open in this thread, one inside another."""
 
     value = 0
+    collects = False  # whether the garbage collector was on before the outermost
 
 
 _depth = _Depth()
@@ -32,10 +36,17 @@ class _Watch(events.Listener):
     """Follows numba's own announcements of compilations."""
 
     def on_start(self, event: Any) -> None:
+        if _depth.value == 0:
+            # A compilation makes millions of objects that live to its end; looking for garbage
+            # among them again and again is a tenth of its time.
+            _depth.collects = gc.isenabled()
+            gc.disable()
         _depth.value += 1
 
     def on_end(self, event: Any) -> None:
         _depth.value -= 1
+        if _depth.value == 0 and _depth.collects:
+            gc.enable()
 
 
 def install() -> None:
@@ -44,6 +55,8 @@ def install() -> None:
         return
     events.register("numba:compile", _Watch())
     finalize = CPUCodeLibrary.finalize
+    optimize_functions = CPUCodeLibrary._optimize_functions
+    record_text = Record.__repr__
     set_env = JITCPUCodegen.set_env
 
     def finalize_once(self: Any) -> None:
@@ -63,7 +76,26 @@ def install() -> None:
         if self._engine.get_global_value_address(env_name):
             set_env(self, env_name, env)
 
+    def optimize_functions_of_entries(self: Any, ll_module: Any) -> None:
+        # The entry optimises what it links in again.
+        if _depth.value > 1:
+            ll_module.data_layout = self._codegen._data_layout
+        else:
+            optimize_functions(self, ll_module)
+
+    def record_text_once(self: Any) -> str:
+        # numba writes a record type out at each use: tens of thousands of times for an entry.
+        text = self.__dict__.get(_TEXT)
+        if text is None:
+            text = record_text(self)
+            setattr(self, _TEXT, text)
+        return text
+
     finalize_once.__module__ = __name__
+    CPUCodeLibrary._optimize_functions = (  # type: ignore[method-assign]
+        optimize_functions_of_entries
+    )
+    Record.__repr__ = record_text_once  # type: ignore[method-assign]
     CPUCodeLibrary.finalize = finalize_once  # type: ignore[method-assign]
     JITCPUCodegen.set_env = set_env_if_there  # type: ignore[method-assign]
 

@@ -24,6 +24,20 @@ _TABLES = {
     "beliefs": BeliefRow,
     "mids": MidRow,
 }
+#: Columns that are read of the long tables; a report needs no others.
+_USED = {
+    "intents": ("ts", "kind"),
+    "orders": (
+        "placed_ts",
+        "end_ts",
+        "end",
+        "reason",
+        "quantity",
+        "filled",
+        "ahead_at_join",
+        "level_at_join",
+    ),
+}
 _SORTED = ("fills", "equity", "beliefs", "mids", "intents")
 
 
@@ -150,7 +164,8 @@ def read_run(folder: str | Path) -> Run:
     except (msgspec.ValidationError, ScenarioError) as error:
         raise RunError(f"{folder / 'run.json'}: market: {error}") from None
     tables = {
-        name: _read_table(folder / f"{name}.parquet", dtype) for name, dtype in _TABLES.items()
+        name: _read_table(folder / f"{name}.parquet", dtype, _USED.get(name, dtype.names or ()))
+        for name, dtype in _TABLES.items()
     }
     for name in _SORTED:
         ts = tables[name]["ts"]
@@ -177,11 +192,12 @@ def _read_info(path: Path) -> RunInfo:
         raise RunError(f"{path}: {error}; run the backtest again") from None
 
 
-def _read_table(path: Path, dtype: np.dtype) -> Columns:
+def _read_table(path: Path, dtype: np.dtype, used: tuple[str, ...]) -> Columns:
     if not path.exists():
         raise RunError(f"{path}: missing; the run did not finish or the folder was changed")
     try:
-        frame = pl.read_parquet(path)
+        known = pl.read_parquet_schema(path)
+        frame = pl.read_parquet(path, columns=[name for name in used if name in known])
     except (OSError, pl.exceptions.PolarsError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunError(
@@ -190,8 +206,9 @@ def _read_table(path: Path, dtype: np.dtype) -> Columns:
     assert dtype.names is not None
     columns: Columns = {}
     for name in dtype.names:
-        if name not in frame.columns:
+        if name not in known:
             raise RunError(f"{path}: field {name!r} is missing; run the backtest again")
+    for name in used:
         try:
             columns[name] = frame[name].to_numpy().astype(dtype[name], copy=False)
         except (TypeError, ValueError):
