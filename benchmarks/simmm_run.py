@@ -50,7 +50,7 @@ def whole_tape(path: Path) -> Chunk:
     """Read a tape into one chunk."""
     with open_tapes([TapeSpec(path)]) as stream:
         parts = list(stream.chunks())
-    columns = {}
+    columns: dict[str, Any] = {}
     for name in COLUMNS:
         columns[name] = np.concatenate([getattr(part, name) for part in parts])
         columns[name].flags.writeable = False
@@ -62,7 +62,9 @@ def head_of(chunk: Chunk, packets: int) -> Chunk:
     packets = min(packets, len(chunk.packet_ts) - 1)
     rows = int(chunk.packet_row[packets])
     ends = (rows,) * 3 + (packets,) * 5
-    columns = {name: getattr(chunk, name)[:end] for name, end in zip(COLUMNS, ends, strict=True)}
+    columns: dict[str, Any] = {
+        name: getattr(chunk, name)[:end] for name, end in zip(COLUMNS, ends, strict=True)
+    }
     return chunk._replace(**columns)
 
 

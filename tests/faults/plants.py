@@ -60,7 +60,12 @@ FAULTS = (
     ),
     _fault(
         "the maker sees the book 20 ms early",
-        Change(VIEWS, "        if now > until:\n", "        if now - 20_000_000 > until:\n"),
+        Change(
+            VIEWS,
+            "window.arrival_ts[n & mask] <= until",
+            "window.arrival_ts[n & mask] - 20_000_000 <= until",
+            times=2,
+        ),
         Change(
             ENGINE,
             "                        if due > until:\n",
@@ -71,8 +76,8 @@ FAULTS = (
         "the venue looks one row ahead: a mid from within the block",
         Change(
             EXCHANGE,
-            "    kind = tag & KIND_MASK\n    if kind == DEPTH:\n",
-            "    kind = tag & KIND_MASK\n    venue.dirty = 1\n    read_mid(venue, book, out)\n"
+            "    side = (tag >> 3) & 1\n    if kind == DEPTH:\n",
+            "    side = (tag >> 3) & 1\n    venue.dirty = 1\n    read_mid(venue, book, out)\n"
             "    if kind == DEPTH:\n",
         ),
     ),
