@@ -87,7 +87,8 @@ def test_cache_shows_and_prunes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     (kernels / "x-0.kernel").write_bytes(b"0" * 1000)
     assert "compiled code: 1 file," in CliRunner().invoke(cache, [], catch_exceptions=False).output
     words = ["--prune", "--older-than-days", "0"]
-    assert "removed compiled code: 1 file," in CliRunner().invoke(cache, words, catch_exceptions=False).output
+    removed = CliRunner().invoke(cache, words, catch_exceptions=False).output
+    assert "removed compiled code: 1 file," in removed
     assert not list(kernels.iterdir())
 
 
