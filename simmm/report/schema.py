@@ -243,6 +243,43 @@ class Change(msgspec.Struct, frozen=True):
     origin: str
 
 
+class Late(msgspec.Struct, frozen=True):
+    """What came after the simulated exchange had believed its block complete."""
+
+    packets: int
+    packets_of: int
+    rows: int
+    rows_of: int
+    ignored_rows: int  # older than the newest of their kind: without effect
+    fills: int  # own fills that a late row caused
+
+
+class OtherKnowledge(msgspec.Struct, frozen=True):
+    """The same session's figures where notices came at their own latency alone."""
+
+    net: Estimate
+    parts: list[Part]
+    fills: int
+    volume: float
+    chain_venue: str
+    chain_maker: str
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What only a run whose exchange learns from the feed has (`venue.knowledge: feed`)."""
+
+    kind: str  # backtest or paper
+    feed: str | None  # of a paper session, as it was named
+    speed: float | None  # feed seconds per second; None: as fast as it goes
+    hold_back_ms: float
+    late: Late
+    answer_s: dict[str, float | None]  # request to answer: median, p95, p99, max
+    step_us: dict[str, float | None]  # paper: packet to intents on the wall clock: median, p99, max
+    resumed: int  # times the session was taken up again
+    journal: dict[str, Any] | None  # records, bytes, digest
+    under_tape: OtherKnowledge | None
+
+
 class Report(msgspec.Struct, frozen=True):
     """Everything that is shown of a run, on the terminal and on the page."""
 
@@ -263,3 +300,4 @@ class Report(msgspec.Struct, frozen=True):
     changes: list[Change]
     scenario: dict[str, Any]
     curve: dict[str, list[float | int]]  # thinned: ts, net, position, mid
+    session: Session | None = None
