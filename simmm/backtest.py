@@ -1,5 +1,6 @@
 """A backtest: scenario in, run folder out."""
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -40,6 +41,8 @@ Notify = Callable[[str], None]
 NS_PER_MS = 1_000_000.0
 WINDOW_PER_REACH = 4  # the book's window over how far from the touch the tape shows levels
 LARGEST_WINDOW = 1 << 20
+_building = threading.Lock()  # runs of several threads build a tape that they share once
+_listening = threading.local()  # each thread compiles for its own run
 UNMODELLED = ("funding", "margin", "liquidation", "market impact", "self-trade")
 
 
@@ -79,13 +82,10 @@ def run(
     say = notify or _silent
     strategy = load_strategy(resolved.strategy_path)
     params = strategy.params.filled(resolved.scenario.strategy.params)
-    on_compile(
-        lambda name: say(
-            f"compiling {'the engine with this strategy' if name == 'advance' else name} "
-            "(once; later runs find it in the cache) …"
-        )
-    )
-    specs = _specs(resolved, progress, say)
+    _listening.say = say
+    on_compile(_say_compiling)
+    with _building:
+        specs = _specs(resolved, progress, say)
     with open_tapes(specs, rows_per_chunk=rows_per_chunk, feed=_feed(resolved)) as stream:
         markets = [resolved.market_rules(stream.markets[0]), *stream.markets[1:]]
         settings = make_settings(resolved, stream, markets[0])
@@ -117,6 +117,13 @@ def run(
             write_report(files.partial)
         _say_if_nothing_was_sent(simulation, markets[0], say)
     return folder
+
+
+def _say_compiling(name: str) -> None:
+    what = "the engine with this strategy" if name == "advance" else name
+    getattr(_listening, "say", _silent)(
+        f"compiling {what} (once; later runs find it in the cache) …"
+    )
 
 
 def _say_if_nothing_was_sent(simulation: Simulation, rules: MarketRules, say: Notify) -> None:
@@ -182,6 +189,8 @@ def make_settings(resolved: Resolved, stream: TapeStream, rules: MarketRules) ->
         queue_n=scenario.venue.queue.n,
         entry=_latency(scenario.venue.latency.entry),
         response=_latency(scenario.venue.latency.response),
+        knowledge=scenario.venue.knowledge,
+        hold_back_ns=round(scenario.venue.hold_back_ms * NS_PER_MS),
     )
 
 

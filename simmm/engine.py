@@ -63,8 +63,9 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
     -------
     callable
         ``advance(windows, venues, venue_books, makers, maker_books, mails, memories, params,
-        outputs, memory_rows)``: record arrays of one element, but one book per market. It moves
-        the state in place as far as it can and says why it returned in ``windows[0].status``.
+        outputs, memory_rows)``: record arrays of one element, but one book per market and, where
+        the venue learns from the feed, two windows: the venue's and the maker's. It moves the
+        state in place as far as it can and says why it returned in ``windows[0].status``.
     """
     quote = strategy.quote
     observe = strategy.observe or ignore
@@ -84,7 +85,8 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
         memory_rows: Any,
     ) -> None:
         verbs = (join, trade, depth, cap, filled, watch)  # as `venue.queue` numbers them
-        window = windows[0]
+        window = windows[windows.size - 1]  # the maker's
+        believed = windows[0]  # the venue's
         venue = venues[0]
         maker = makers[0]
         mail = mails[0]
@@ -98,19 +100,38 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
             if maker.fault != NO_FAULT or mail.overflow:
                 if maker.fault == NO_FAULT:
                     maker.fault = FAULT_RING
-                window.status = FAULTED
+                believed.status = FAULTED
                 return
             if not (venue_has_room(out) and maker_has_room(out)):
-                window.status = OUTPUT_FULL
+                believed.status = OUTPUT_FULL
                 return
             # What each side does next. An unknown packet comes at `bound_ts` or later.
-            known = window.packet < window.packet_hi
-            packet_due = window.bound_ts
+            known = believed.packet < believed.packet_hi
+            packet_due = believed.bound_ts
             if known:
-                packet_due = window.packet_ts[window.packet & mask]
-            elif window.final:
+                packet_due = believed.packet_ts[believed.packet & mask]
+            elif believed.final:
                 packet_due = NEVER
             request_due = next_request_ts(mail)
+            # Nothing the venue may still do reaches the maker before this moment.
+            tell_due = min(packet_due, request_due) + 1
+            if believed.held:
+                told_ts = believed.told_bound_ts
+                if known:
+                    told_ts = believed.told_ts[believed.packet & mask]
+                elif believed.final:
+                    told_ts = NEVER
+                else:
+                    request_due = NEVER  # its answer is told with the next packet
+                tell_due = max(tell_due, told_ts)
+                mail.told_ts = told_ts
+            elif mail.remote:
+                known = False
+                packet_due = NEVER
+                request_due = NEVER
+                tell_due = mail.bound_ts
+                mail.request_head = mail.request_tail
+                window.packet = window.packet_hi
             response_due = next_response_ts(mail)
             timer_due = next_timer_ts(maker)
             acts_due = min(response_due, timer_due)
@@ -130,18 +151,17 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                     venue_books[0],
                     mail,
                     out,
-                    window,
+                    believed,
                     min(min(request_due, venue_until), maker.end_ts),
                 )
             elif request_due < packet_due and request_due <= min(venue_until, maker.end_ts):
                 if samples_due(venue, venue_books[0], out, request_due):
                     serve_request(verbs, venue, venue_books[0], mail, out)
             else:
-                # Nothing the venue may still do can reach the maker before this moment.
-                venue_next = min(packet_due, request_due)
                 done = True
+                limit = min(tell_due - 1, maker.end_ts)
                 if window.arrival < window.arrival_hi and arrival_due <= maker.end_ts:
-                    until = min(min(response_due, timer_due), min(venue_next, maker.end_ts))
+                    until = min(min(response_due, timer_due), limit)
                     if plain:
                         before = window.arrival
                         see_packets(maker, maker_books[0], window, until)
@@ -175,20 +195,24 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                     arrival_due = NEVER if window.final else window.bound_ts
                     if window.arrival < window.arrival_hi:
                         arrival_due = window.arrival_ts[window.arrival & mask]
-                    until = min(venue_next, maker.end_ts)
-                    if response_due < arrival_due and response_due <= min(timer_due, until):
+                    if response_due < arrival_due and response_due <= min(timer_due, limit):
                         step_response(quote, observe, maker, maker_books, mail, out, memory, param)
-                    elif timer_due < min(arrival_due, response_due) and timer_due <= until:
+                    elif timer_due < min(arrival_due, response_due) and timer_due <= limit:
                         step_timer(quote, maker, maker_books, mail, out, memory, param, memory_rows)
-                    elif window.final or window.bound_ts > maker.end_ts:
+                    elif (window.final or window.bound_ts > maker.end_ts) and (
+                        believed.final or believed.held == 0
+                    ):
+                        if mail.remote:
+                            believed.status = ENDED if tell_due > maker.end_ts else NEED_ROWS
+                            return
                         if samples_due(venue, venue_books[0], out, maker.end_ts + 1):
                             read_mid(venue, venue_books[0], out)
                             pass_time(venue, max(venue.passed_ts, maker.end_ts))
                             venue.now = max(venue.now, maker.end_ts)
-                            window.status = ENDED
+                            believed.status = ENDED
                             return
                     else:
-                        window.status = NEED_ROWS
+                        believed.status = NEED_ROWS
                         return
 
     return advance

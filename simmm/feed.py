@@ -11,40 +11,83 @@ from typing import Any
 import numpy as np
 
 from simmm.jit import compiled, kernel, records
-from simmm.records import NEVER, WINDOW_ROWS, window_dtype
+from simmm.knowledge import believe
+from simmm.records import (
+    NEVER,
+    UNSEEN_BY_MAKER,
+    UNSEEN_BY_VENUE,
+    WINDOW_ROWS,
+    knowledge_dtype,
+    window_dtype,
+)
 from simmm.tape import Chunk
 
 _ROWS = ("tag", "px", "qty")
-_PACKETS = ("packet_ts", "packet_row", "packet_info", "unseen")
+_PACKETS = (
+    "packet_ts",
+    "packet_row",
+    "packet_info",
+    "packet_order",
+    "told_ts",
+    "late_ts",
+    "unseen",
+)
 _ARRIVALS = ("arrival_ts", "arrival_packet")
+_MARKS = ("mark_local_ts", "mark_exch_ts")
 
 
 class Feed:
-    """The window, and how chunks are put into it."""
+    """The window, and how chunks or single packets are put into it.
 
-    def __init__(self, rows: int = WINDOW_ROWS) -> None:
-        self._array = np.zeros(1, window_dtype(rows))
-        self.windows = records(self._array)
+    Parameters
+    ----------
+    hold_ns
+        Of a venue that learns from the feed: how long it holds packets back; it then has a window
+        of its own. None: it knows all at once.
+    end_ns
+        What arrives later is not part of such a feed.
+    by_arrival
+        Packets come singly, as they arrive (`take`), instead of in chunks (`push`).
+    """
+
+    def __init__(
+        self,
+        rows: int = WINDOW_ROWS,
+        *,
+        hold_ns: int | None = None,
+        end_ns: int = NEVER,
+        by_arrival: bool = False,
+    ) -> None:
+        held = hold_ns is not None
+        self.array = np.zeros(2 if held else 1, window_dtype(rows))
+        self.windows = records(self.array)
+        self.knowledge: np.ndarray | None = None
+        if hold_ns is not None:
+            self.array[0]["held"] = 1
+            self.knowledge = np.zeros(1, knowledge_dtype(rows))
+            self.knowledge[0]["hold_ns"] = hold_ns
+            self.knowledge[0]["end_ts"] = end_ns
+            self.knowledge[0]["by_arrival"] = by_arrival
 
     @property
     def capacity(self) -> int:
         """Rows, packets and arrivals the window holds."""
-        return int(self._array["tag"].shape[1])
+        return int(self.array["tag"].shape[1])
 
     @property
     def status(self) -> int:
         """Why the engine returned."""
-        return int(self._array["status"][0])
+        return int(self.array["status"][0])
 
     @property
     def row_hi(self) -> int:
         """Rows fed so far."""
-        return int(self._array["row_hi"][0])
+        return int(self.array["row_hi"][-1])
 
     @property
     def rows_applied(self) -> int:
         """Rows the venue has passed."""
-        return int(self._array["row"][0])
+        return int(self.array["row"][0])
 
     def push(self, chunk: Chunk) -> Iterator[None]:
         """Append a chunk in as many pieces as it takes; the engine advances after each.
@@ -59,26 +102,146 @@ class Feed:
                 self._grow()
                 done[0] = -1 - done[0]
                 continue
-            yield
+            yield from self.believe()
             if done[0] == len(chunk.packet_ts) and done[1] == len(chunk.arrival_ts):
                 return
 
+    def take(
+        self,
+        local_ts: int,
+        exch_ts: int,
+        info: int,
+        order: int,
+        tag: np.ndarray,
+        px: np.ndarray,
+        qty: np.ndarray,
+    ) -> None:
+        """Append one packet as it arrives; `local_ts` may not be less than that of the last.
+
+        `order` is its place in causal order among packets of equal time and kind.
+        """
+        while not _take(self.windows, local_ts, exch_ts, info, order, tag, px, qty):
+            self._grow()
+
+    def wait(self, bound_ts: int) -> None:
+        """Tell that nothing arrives before `bound_ts` that isn't here yet."""
+        window = self.array[-1]
+        window["bound_ts"] = max(int(window["bound_ts"]), bound_ts)
+
+    def finish(self, end_ns: int) -> None:
+        """Tell that nothing more will come, and that the run ends at `end_ns`."""
+        self.array[-1]["bound_ts"] = NEVER
+        self.array[-1]["final"] = 1
+        if self.knowledge is not None:
+            self.knowledge[0]["end_ts"] = end_ns
+
+    def believe(self) -> Iterator[None]:
+        """Let the venue have what it may know by now; the engine advances after each step."""
+        if self.knowledge is None:
+            yield
+            return
+        full = 1
+        while full:
+            passed = int(self.array["packet"][0])
+            full = believe(self.windows, records(self.knowledge))
+            yield
+            if full and passed == int(self.array["packet"][0]):
+                self._grow()
+
     def _grow(self) -> None:
-        """Move to a window four times as large."""
-        old, old_mask = self._array[0], self.capacity - 1
-        self._array = np.zeros(1, window_dtype(4 * self.capacity))
-        self.windows = records(self._array)
-        new, mask = self._array[0], self.capacity - 1
-        for name in old.dtype.names or ():
-            if old.dtype[name].shape == ():
-                new[name] = old[name]
-        packets = (int(old["oldest"]), int(old["packet_hi"]) + 1)
-        rows = (int(old["packet_row"][packets[0] & old_mask]), int(old["row_hi"]))
-        arrivals = (int(old["marked"]), int(old["arrival_hi"]))
-        for names, (low, high) in ((_ROWS, rows), (_PACKETS, packets), (_ARRIVALS, arrivals)):
-            numbers = np.arange(low, high)
-            for name in names:
-                new[name][numbers & mask] = old[name][numbers & old_mask]
+        """Move to windows four times as large."""
+        old, old_mask = self.array, self.capacity - 1
+        self.array = np.zeros(len(old), window_dtype(4 * self.capacity))
+        self.windows = records(self.array)
+        mask = self.capacity - 1
+        for was, new in zip(old, self.array, strict=True):
+            _copy_scalars(was, new)
+            packets = (int(was["oldest"]), int(was["packet_hi"]) + 1)
+            rows = (int(was["packet_row"][packets[0] & old_mask]), int(was["row_hi"]))
+            arrivals = (int(was["marked"]), int(was["arrival_hi"]))
+            for names, (low, high) in ((_ROWS, rows), (_PACKETS, packets), (_ARRIVALS, arrivals)):
+                for name in names:
+                    _copy_ring(was[name], new[name], low, high, old_mask, mask)
+        if self.knowledge is None:
+            return
+        know = self.knowledge[0]
+        self.knowledge = np.zeros(1, knowledge_dtype(self.capacity))
+        grown = self.knowledge[0]
+        _copy_scalars(know, grown)
+        grown["held"][: know["n_held"]] = know["held"][: know["n_held"]]
+        for name in _MARKS:
+            low, high = int(know["mark_head"]), int(know["mark_tail"])
+            _copy_ring(know[name], grown[name], low, high, old_mask, mask)
+        low, high = int(know["waiting_head"]), int(know["waiting_tail"])
+        _copy_ring(know["waiting"], grown["waiting"], low, high, old_mask, mask)
+
+
+def _copy_scalars(old: np.void, new: np.void) -> None:
+    for name in old.dtype.names or ():
+        if old.dtype[name].shape == ():
+            new[name] = old[name]
+
+
+def _copy_ring(
+    old: np.ndarray, new: np.ndarray, low: int, high: int, old_mask: int, mask: int
+) -> None:
+    numbers = np.arange(low, high)
+    new[numbers & mask] = old[numbers & old_mask]
+
+
+@compiled
+def _take(
+    windows: Any,
+    local_ts: int,
+    exch_ts: int,
+    info: int,
+    order: int,
+    tag: np.ndarray,
+    px: np.ndarray,
+    qty: np.ndarray,
+) -> bool:
+    """Append one packet and its arrival; False if there is no room."""
+    window = windows[windows.size - 1]
+    mask = window.tag.size - 1
+    kept_row = _free(window)
+    if window.packet_hi - window.oldest >= mask or window.row_hi + tag.size - kept_row > mask:
+        return False
+    n = window.packet_hi
+    window.packet_ts[n & mask] = exch_ts
+    window.packet_info[n & mask] = info
+    window.packet_order[n & mask] = order
+    window.unseen[n & mask] = UNSEEN_BY_MAKER
+    if windows.size > 1:
+        window.unseen[n & mask] = UNSEEN_BY_MAKER | UNSEEN_BY_VENUE
+    for k in range(tag.size):
+        into = (window.row_hi + k) & mask
+        window.tag[into] = tag[k]
+        window.px[into] = px[k]
+        window.qty[into] = qty[k]
+    window.row_hi += tag.size
+    window.packet_hi += 1
+    window.packet_row[window.packet_hi & mask] = window.row_hi
+    window.arrival_ts[window.arrival_hi & mask] = local_ts
+    window.arrival_packet[window.arrival_hi & mask] = n
+    window.arrival_hi += 1
+    window.bound_ts = max(window.bound_ts, local_ts)
+    return True
+
+
+@kernel
+def _free(window: Any) -> int:
+    """Give up what both machines have passed; return the first row that is still needed."""
+    mask = window.tag.size - 1
+    for n in range(window.marked, window.arrival):
+        window.unseen[window.arrival_packet[n & mask] & mask] &= UNSEEN_BY_VENUE
+    window.marked = window.arrival
+    oldest = window.oldest
+    while oldest < window.packet and window.unseen[oldest & mask] == 0:
+        oldest += 1
+    window.oldest = oldest
+    if oldest < window.packet_hi:
+        return window.packet_row[oldest & mask]
+    return window.row_hi
 
 
 @compiled
@@ -101,22 +264,13 @@ def _append(
 
     `done` moves on; if not one packet fits, ``done[0]`` becomes -1 - itself.
     """
-    window = windows[0]
+    window = windows[windows.size - 1]
     capacity = window.tag.size
     mask = capacity - 1
-    # What both machines have passed is free.
-    for n in range(window.marked, window.arrival):
-        window.unseen[window.arrival_packet[n & mask] & mask] = 0
-    window.marked = window.arrival
-    oldest = window.oldest
-    while oldest < window.packet and window.unseen[oldest & mask] == 0:
-        oldest += 1
-    window.oldest = oldest
-    kept_row = window.row_hi
-    if oldest < window.packet_hi:
-        kept_row = window.packet_row[oldest & mask]
-    row_limit = kept_row + capacity
-    packet_limit = oldest + capacity - 1  # one more: the row after the last packet is its end
+    row_limit = _free(window) + capacity
+    packet_limit = (
+        window.oldest + capacity - 1
+    )  # one more: the row after the last packet is its end
 
     count = packet_ts.size
     packet = done[0]
@@ -134,7 +288,8 @@ def _append(
     _copy(window.packet_ts, place, packet_ts, packet, stop)
     _copy(window.packet_row, place, packet_row, packet, stop)
     _copy(window.packet_info, place, packet_info, packet, stop)
-    _set_unseen(window.unseen, place, stop - packet)
+    unseen = UNSEEN_BY_MAKER if windows.size == 1 else UNSEEN_BY_MAKER | UNSEEN_BY_VENUE
+    _set_unseen(window.unseen, place, stop - packet, unseen)
     _copy(window.tag, row, tag, row - first_row, end - first_row)
     _copy(window.px, row, px, row - first_row, end - first_row)
     _copy(window.qty, row, qty, row - first_row, end - first_row)
@@ -186,16 +341,16 @@ def _copy(ring: Any, place: int, source: np.ndarray, start: int, stop: int) -> N
 
 
 @kernel
-def _set_unseen(ring: Any, place: int, count: int) -> None:
-    """Set `count` places of a ring from `place` on to 1."""
+def _set_unseen(ring: Any, place: int, count: int, unseen: int) -> None:
+    """Set `count` places of a ring from `place` on to `unseen`."""
     at = place & (ring.size - 1)
     head = min(count, ring.size - at)
     into = ring[at : at + head]
     for k in range(into.size):
-        into[k] = 1
+        into[k] = unseen
     into = ring[: count - head]
     for k in range(into.size):
-        into[k] = 1
+        into[k] = unseen
 
 
 @kernel

@@ -39,6 +39,7 @@ from numba.core import types as numba_types
 from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.config import _OptLevel
 from numba.core.serialize import dumps
 from numba.extending import overload, register_jitable
@@ -115,11 +116,12 @@ def kernel(function: Function, boundscheck: bool = False) -> Function:
 
 def load_kernels(path: Path, boundscheck: bool = False) -> ModuleType:
     """`load_module`, with every plain function of the file, and of files beside it, a kernel."""
-    module = load_module(path)
-    for part in (module, *beside(module)):
-        for value in list(vars(part).values()):
-            if isinstance(value, FunctionType) and value.__globals__ is vars(part):
-                kernel(value, boundscheck)
+    with global_compiler_lock:  # it changes `sys.meta_path` and what numba knows
+        module = load_module(path)
+        for part in (module, *beside(module)):
+            for value in list(vars(part).values()):
+                if isinstance(value, FunctionType) and value.__globals__ is vars(part):
+                    kernel(value, boundscheck)
     return module
 
 

@@ -23,7 +23,7 @@ def respond(
     flags: int,
 ) -> int:
     """Send a response from the venue at `now`; return when the maker hears of it (ns)."""
-    arrival = next_arrival(mail.answer, now)
+    arrival = max(next_arrival(mail.answer, now), mail.told_ts)
     if mail.response_tail - mail.response_head >= RING:
         mail.overflow = 1
         return arrival

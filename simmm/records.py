@@ -31,9 +31,11 @@ MARK, ORACLE, FUNDING, OPEN_INTEREST = range(4)  # quanta, quanta, 1e-12 per hou
 CONTEXT_NAMES = ("mark", "oracle", "funding", "open_interest")
 FUNDING_SCALE = 1_000_000_000_000
 
-# packet_info = kind | PACKET_END_BIT | market << 8
+# packet_info = kind | INFO_END | market << INFO_MARKET_SHIFT, and INFO_LATE above the market: what
+# the venue's loop must not take for an ordinary packet of the traded market is one comparison.
 INFO_END = 8
 INFO_MARKET_SHIFT = 8
+INFO_LATE = 1 << 16  # in the venue's own window: it happened later than it says (knowledge.py)
 
 # ---------------------------------------------------------------- requests and responses
 NEW, CANCEL, MODIFY = range(3)
@@ -89,6 +91,7 @@ THROUGH = 2  # a trade printed beyond our price
 UNSEEN = 4  # the level had never been shown when we joined
 TAKER = 8
 STALE_MID = 16  # a side was missing; the last whole mid was used
+LATE = 32  # by a row that came after its block was believed complete
 
 # own orders as the maker sees them
 FREE, PENDING, RESTING, CANCELLING, MODIFYING = range(5)
@@ -166,6 +169,9 @@ VenueOrder = np.dtype(
         ("tif", "i8"),
         ("sent_ts", "i8"),  # ns, maker's clock
         ("placed_ts", "i8"),  # ns, when it reached the venue
+        ("answered_ts", "i8"),  # ns, when the maker hears of it first; 0 not sent yet
+        ("joined_ts", "i8"),  # ns, when it joined its level
+        ("told_ts", "i8"),  # exch_ts of the newest row that told its level, ns; 0 none since
         ("joined_seq", "i8"),  # place in time among own orders
         ("seen", "i8"),  # 0: its level has not been shown since it joined
         ("seen_at_join", "i8"),
@@ -236,6 +242,9 @@ Mail = np.dtype(
         ("response_head", "i8"),  # next response to arrive
         ("response_tail", "i8"),
         ("overflow", "i8"),  # 1: more messages in flight than the rings hold
+        ("told_ts", "i8"),  # no response sent now is heard earlier, ns
+        ("remote", "i8"),  # 1: the venue is elsewhere; responses come from outside,
+        ("bound_ts", "i8"),  # and unknown ones arrive at this or later, ns
         ("requests", Request, (RING,)),
         ("responses", Response, (RING,)),
     ],
@@ -261,6 +270,8 @@ def venue_dtype(queue_state: np.dtype) -> np.dtype:
             ("now", "i8"),  # ns
             ("passed_ts", "i8"),  # quoting times are accounted up to here, ns
             ("block_ts", "i8"),  # exch_ts of the block being applied, ns
+            ("row_ts", "i8"),  # the same, but of a late row its own exch_ts
+            ("late", "i8"),  # 1: a late packet is being applied
             ("mid2", "i8"),  # half quanta, before the block
             ("best_bid", "i8"),  # before the block, quanta
             ("best_ask", "i8"),
@@ -497,7 +508,8 @@ def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
 
     Rows, packets and arrivals are written at their absolute number modulo `rows`. They lie in a
     record because a record reaches a kernel as a bare pointer, where an array is counted at every
-    call.
+    call. Venue and maker share one window, unless the venue learns from the feed: then the venue's
+    holds the packets it believes in, in its own order, and the maker's all that arrived.
     """
     return np.dtype(
         [
@@ -512,6 +524,8 @@ def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
             ("row", "i8"),
             ("arrival", "i8"),  # maker's cursor
             ("status", "i8"),  # why advance returned
+            ("held", "i8"),  # 1: a window of the venue's own
+            ("told_bound_ts", "i8"),  # held: unknown packets are told at this or later, ns
             ("px", "i8", (rows,)),  # quanta
             ("qty", "i8", (rows,)),  # lots
             ("packet_ts", "i8", (rows,)),  # exch_ts, ns
@@ -519,14 +533,50 @@ def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
             ("packet_info", "i8", (rows,)),  # kind | INFO_END | market << INFO_MARKET_SHIFT
             ("arrival_ts", "i8", (rows,)),  # local_ts, ns
             ("arrival_packet", "i8", (rows,)),
+            ("packet_order", "i8", (rows,)),  # causal order, where packets lie as they arrived
+            ("told_ts", "i8", (rows,)),  # held: when a packet's moment is told, ns
+            ("late_ts", "i8", (rows,)),  # held: exch_ts of a late packet
             ("tag", "u1", (rows,)),
-            ("unseen", "u1", (rows,)),  # packets the maker has not seen
+            ("unseen", "u1", (rows,)),  # packets that the maker (1), the venue (2) may still need
         ],
         align=True,
     )
 
 
 NEED_ROWS, OUTPUT_FULL, ENDED, FAULTED = range(4)
+UNSEEN_BY_MAKER, UNSEEN_BY_VENUE = 1, 2
+
+
+def knowledge_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
+    """Return the dtype of what the venue behind a live feed holds back; `rows` as the windows'."""
+    return np.dtype(
+        [
+            ("hold_ns", "i8"),
+            ("end_ts", "i8"),  # what arrives later is not part of the feed, ns
+            ("by_arrival", "i8"),  # 1: packets lie as they arrived, their causal order beside them
+            ("arrival", "i8"),  # arrivals heard
+            ("newest_ts", "i8"),  # newest exch_ts heard, ns
+            ("watermark_ts", "i8"),  # newest exch_ts believed complete, ns; 0 none yet
+            ("newest_bbo_ts", "i8"),  # exch_ts of the newest packet let through, ns, by kind
+            ("newest_book_ts", "i8"),
+            ("packets", "i8"),  # of the traded market, heard
+            ("rows", "i8"),
+            ("late_packets", "i8"),
+            ("late_rows", "i8"),
+            ("ignored_rows", "i8"),  # late and older than the newest of their kind
+            ("n_held", "i8"),
+            ("held", "i8", (rows,)),  # packets above the watermark: a heap, first in causal order
+            ("mark_head", "i8"),
+            ("mark_tail", "i8"),
+            ("mark_local_ts", "i8", (rows,)),  # ring: when a newer exch_ts was first seen, ns
+            ("mark_exch_ts", "i8", (rows,)),  # and which
+            ("waiting_head", "i8"),
+            ("waiting_tail", "i8"),
+            ("waiting", "i8", (rows,)),  # ring: late packets, until the watermark moves on
+        ],
+        align=True,
+    )
+
 
 # ---------------------------------------------------------------- outputs
 FillRow = np.dtype(
@@ -573,6 +623,7 @@ OrderRow = np.dtype(
         ("tif", "i8"),
         ("sent_ts", "i8"),
         ("placed_ts", "i8"),
+        ("answered_ts", "i8"),  # ns, when the maker hears of it first; NEVER if it doesn't
         ("end_ts", "i8"),
         ("end", "i8"),  # a RESPONSE code: how it ended; ACCEPTED: still open at the end
         ("reason", "i8"),

@@ -6,7 +6,7 @@ alone; outputs are handed to a sink, table by table, in the order in which they 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numba.core.errors import NumbaError
@@ -92,6 +92,8 @@ class Settings:
     time_in_force: int = ALO
     queue: str = "power"
     queue_n: float = 3.0
+    knowledge: Literal["tape", "feed"] = "tape"
+    hold_back_ns: int = 250_000_000  # of knowledge "feed"
     entry: LatencySettings = field(default_factory=LatencySettings)
     response: LatencySettings = field(default_factory=LatencySettings)
 
@@ -207,6 +209,11 @@ class Simulation:
         """
         self.step(Feed(), lambda table, rows: None)
 
+    def feed(self, *, by_arrival: bool = False) -> Feed:
+        """Return an empty feed for this run's venue and end."""
+        hold_ns = self.settings.hold_back_ns if self.settings.knowledge == "feed" else None
+        return Feed(hold_ns=hold_ns, end_ns=self.settings.end_ns, by_arrival=by_arrival)
+
     def run(
         self,
         chunks: Iterable[Chunk],
@@ -222,7 +229,7 @@ class Simulation:
         RunError
             If more messages are on their way than the rings hold.
         """
-        feed = Feed()
+        feed = self.feed()
         for chunk in chunks:
             for _ in feed.push(chunk):
                 if self.step(feed, sink, eager=False):

@@ -226,6 +226,24 @@ class Venue(Section, frozen=True):
 
     queue: Queue = Queue()
     latency: Latency = Latency()
+    knowledge: Annotated[
+        Literal["tape", "feed"],
+        Meta(
+            description="What the exchange knows of the market. `tape`: everything at once. "
+            "`feed`: only what the maker's feed has shown, and was held back for `hold_back_ms`; "
+            "so it is in `simmm paper`."
+        ),
+    ] = "tape"
+    hold_back_ms: Annotated[
+        float,
+        Meta(
+            description="With `knowledge: feed`, how long the exchange waits for late packets "
+            "before it believes a block complete.",
+            ge=0.0,
+            le=_DAY_MS,
+            extra={"unit": "ms"},
+        ),
+    ] = 250.0
 
 
 class Sigma(Section, frozen=True):

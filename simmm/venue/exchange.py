@@ -9,17 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from simmm.book import best_ask, best_bid, clear, forget, key_of, set_best, set_depth, set_image
+from simmm.book import best_ask, best_bid, clear
 from simmm.jit import kernel
 from simmm.mail import next_request_ts
 from simmm.math import chain
 from simmm.records import (
-    BBO,
     BUY,
     DEPTH,
     FILLS,
-    FIRST,
-    GAP,
+    INFO_LATE,
     INFO_MARKET_SHIFT,
     KIND_MASK,
     MIDS,
@@ -28,14 +26,14 @@ from simmm.records import (
     ORDER_SLOTS,
     ORDERS,
     SAMPLES,
-    SNAPSHOT,
     TRADE,
     WHAT_MASK,
     WHATS,
 )
-from simmm.venue.fills import on_crossing, on_level, on_trade, tell_own
+from simmm.venue.fills import tell_own
 from simmm.venue.requests import LEVELS_PER_TAKER, on_request
 from simmm.venue.resting import pass_time, refresh
+from simmm.venue.rows import apply_late_row, apply_row
 
 _ASK = DEPTH
 _BID = DEPTH | BUY
@@ -158,7 +156,8 @@ def apply_packets(
         ts = window.packet_ts[n & mask]
         if ts > until:
             break
-        if window.packet_info[n & mask] >> INFO_MARKET_SHIFT != 0:
+        info = window.packet_info[n & mask]
+        if info >> INFO_MARKET_SHIFT != 0 and info & INFO_LATE == 0:
             n += 1
             row = window.packet_row[n & mask]
             continue
@@ -168,6 +167,13 @@ def apply_packets(
                     break
                 read_mid(venue, book, out)
             venue.block_ts = ts
+        if info & INFO_LATE:
+            row = _apply_late(verbs, venue, book, mail, out, window, n, row)
+            if row == window.packet_row[(n + 1) & mask]:
+                n += 1
+            stopped = mail.response_tail != answers or not has_room(out)
+            continue
+        venue.row_ts = ts
         stop = n + 1
         if venue.dirty != 0:
             while stop < due and window.packet_ts[stop & mask] == ts:
@@ -175,6 +181,8 @@ def apply_packets(
         else:
             due = max(due, stop)
             limit = min(until, venue.next_sample_ts)
+            if window.held:
+                limit = ts  # what tells a level is remembered by its time
             while (
                 due < window.packet_hi
                 and window.packet_ts[due & mask] <= limit
@@ -193,10 +201,13 @@ def apply_packets(
             while window.packet_row[(n + 1) & mask] <= row:
                 n += 1
             venue.block_ts = window.packet_ts[n & mask]
+            venue.row_ts = venue.block_ts
             venue.now = venue.block_ts
+            if window.held:
+                mail.told_ts = window.told_ts[n & mask]
             k = row & mask
             tag: Any = np.int64(window.tag[k])
-            _apply_row(verbs, venue, book, mail, out, tag, window.px[k], window.qty[k])
+            apply_row(verbs, venue, book, mail, out, tag, window.px[k], window.qty[k])
             row += 1
             if row == window.packet_row[(n + 1) & mask]:
                 n += 1
@@ -204,6 +215,27 @@ def apply_packets(
     venue.now = max(venue.now, venue.block_ts)
     window.packet = n
     window.row = row
+
+
+@kernel
+def _apply_late(
+    verbs: Any, venue: Any, book: Any, mail: Any, out: Any, window: Any, n: int, row: int
+) -> int:
+    """Apply the rest of the late packet `n`, or up to a row that answers; return where."""
+    mask = window.tag.size - 1
+    answers = mail.response_tail
+    end = window.packet_row[(n + 1) & mask]
+    mail.told_ts = window.told_ts[n & mask]
+    venue.row_ts = window.late_ts[n & mask]
+    venue.now = venue.block_ts
+    venue.late = 1
+    while row < end and mail.response_tail == answers and has_room(out):
+        k = row & mask
+        tag: Any = np.int64(window.tag[k])
+        apply_late_row(verbs, venue, book, mail, out, tag, window.px[k], window.qty[k])
+        row += 1
+    venue.late = 0
+    return row
 
 
 @kernel
@@ -263,82 +295,6 @@ def set_quiet(venue: Any, book: Any) -> None:
         venue.quiet_high[_ASK] = NO_BID
     venue.quiet_low[_SELLER] = venue.own_bid + 1
     venue.quiet_high[_BUYER] = venue.own_ask - 1
-
-
-@kernel
-def _apply_row(
-    verbs: Any,
-    venue: Any,
-    book: Any,
-    mail: Any,
-    out: Any,
-    tag: int,
-    px: int,
-    lots: int,
-) -> None:
-    """Apply one row of any kind."""
-    kind = tag & KIND_MASK
-    side = (tag >> 3) & 1
-    if kind == DEPTH:
-        key = key_of(side, px)
-        venue.dirty |= key >= book.bound[side]
-        near = (
-            key == venue.own_key[side]
-            or key >= -venue.own_key[1 - side]
-            or venue.deep[side] != 0
-            or venue.n_taken > 0
-        )
-        if near:
-            on_level(verbs, venue, book, tag, side, px, lots)
-        set_depth(book, side, px, lots)
-        if near and lots > 0:
-            on_crossing(venue, mail, out, side, px, lots)
-    elif kind == TRADE:
-        # A buyer (side 1) meets own asks.
-        if key_of(side, px) >= -venue.own_key[1 - side]:
-            on_trade(verbs, venue, mail, out, tag, px, lots)
-    elif kind in (SNAPSHOT, BBO):
-        _level_row(verbs, venue, book, mail, out, tag, side, px, lots)
-    elif kind == GAP:
-        venue.gaps += 1
-        forget(book)
-        venue.dirty = 1
-
-
-@kernel
-def _level_row(
-    verbs: Any,
-    venue: Any,
-    book: Any,
-    mail: Any,
-    out: Any,
-    tag: int,
-    is_bid: int,
-    px: int,
-    lots: int,
-) -> None:
-    """Apply one row of an image or a bbo."""
-    continued = tag & KIND_MASK == SNAPSHOT and not tag & FIRST
-    if continued:
-        key = key_of(is_bid, px)
-        own_key = venue.own_key[is_bid]
-        near = key >= -venue.own_key[1 - is_bid] or (
-            key <= own_key and (own_key < book.image_key or venue.deep[is_bid] != 0)
-        )
-    else:
-        venue.dirty = 1
-        near = venue.n_bids + venue.n_asks > 0
-    near = near or venue.n_taken > 0
-    if lots <= 0 and not continued:
-        px = 0 if is_bid else NO_ASK  # an empty side is empty at every price
-    if near:
-        on_level(verbs, venue, book, tag, is_bid, px, lots)
-    if tag & KIND_MASK == SNAPSHOT:
-        set_image(book, tag, is_bid, px, lots)
-    else:
-        set_best(book, is_bid, px, lots)
-    if near and lots > 0:
-        on_crossing(venue, mail, out, is_bid, px, lots)
 
 
 @kernel

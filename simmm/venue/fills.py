@@ -16,6 +16,7 @@ from simmm.records import (
     FILLED,
     FIRST,
     KIND_MASK,
+    LATE,
     NO_ASK,
     NO_REASON,
     SNAPSHOT,
@@ -43,6 +44,7 @@ def end_order(venue: Any, out: Any, slot: int, kind: int, reason: int) -> None:
     row.tif = order.tif
     row.sent_ts = order.sent_ts
     row.placed_ts = order.placed_ts
+    row.answered_ts = order.answered_ts
     row.end_ts = venue.now
     row.end = kind
     row.reason = reason
@@ -64,6 +66,8 @@ def fill(venue: Any, mail: Any, out: Any, slot: int, px: int, lots: int, flags: 
         flags |= UNSEEN
     if venue.mid_stale:
         flags |= STALE_MID
+    if venue.late:
+        flags |= LATE
     fee = book_fill(venue.account, venue.market, order.side, px, lots, flags & TAKER != 0)
     order.leaves -= lots
     order.filled += lots
@@ -82,6 +86,8 @@ def fill(venue: Any, mail: Any, out: Any, slot: int, px: int, lots: int, flags: 
         fee,
         flags,
     )
+    if order.answered_ts == 0:
+        order.answered_ts = known
     row = out.fills[out.n_fills]
     row.ts = venue.now
     row.known_ts = known
@@ -114,7 +120,11 @@ def finish(venue: Any, out: Any, slot: int) -> None:
 
 @kernel
 def on_trade(verbs: Any, venue: Any, mail: Any, out: Any, tag: int, px: int, lots: int) -> None:
-    """Rule 3: a print of `lots` at `px` meets own orders, best price first, then oldest."""
+    """Rule 3: a print of `lots` at `px` meets own orders, best price first, then oldest.
+
+    A late print passes over orders that joined after it, and at its own price over those whose
+    level a row has told since: there the depth has counted it.
+    """
     buyer = tag & BUY
     budget = lots
     k = 0
@@ -133,10 +143,12 @@ def on_trade(verbs: Any, venue: Any, mail: Any, out: Any, tag: int, px: int, lot
         if beyond < 0:
             return
         lots_filled = 0
-        if beyond > 0:
+        if venue.late and order.joined_ts >= venue.row_ts:
+            pass
+        elif beyond > 0:
             lots_filled = min(order.leaves, budget)
             fill(venue, mail, out, slot, order.px, lots_filled, THROUGH)
-        elif order.seen:
+        elif order.seen and not (venue.late and order.told_ts >= venue.row_ts):
             state = venue.queue[slot]
             verbs[TRADED](state, venue.settings, budget)
             lots_filled = min(min(verbs[FILLED_LOTS](state, venue.settings), order.leaves), budget)
@@ -224,6 +236,7 @@ def _tell(verbs: Any, venue: Any, slot: int, previous: int, lots: int) -> None:
     """Tell one own order that others now show `lots` at its price."""
     order = venue.orders[slot]
     state = venue.queue[slot]
+    order.told_ts = max(order.told_ts, venue.row_ts)
     if order.seen == 0:
         order.seen = 1
         verbs[JOIN](state, venue.settings, float(lots))

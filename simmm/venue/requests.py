@@ -63,13 +63,16 @@ def _new(verbs: Any, venue: Any, book: Any, mail: Any, out: Any, request: Any) -
         reason = WOULD_CROSS
     slot = free_slot(venue)
     _fill_in(venue, slot, request, request.id)
+    order = venue.orders[slot]
     if reason != NO_REASON:
-        _answer(venue, mail, request, REJECTED, reason, request.id, 0, 0)
+        order.answered_ts = _answer(venue, mail, request, REJECTED, reason, request.id, 0, 0)
         venue.rejections[reason] += 1
         end_order(venue, out, slot, REJECTED, reason)
         return
     if request.tif != IOC:
-        _answer(venue, mail, request, ACCEPTED, NO_REASON, request.id, 0, request.quantity)
+        order.answered_ts = _answer(
+            venue, mail, request, ACCEPTED, NO_REASON, request.id, 0, request.quantity
+        )
     if crosses:
         _take_liquidity(venue, book, mail, out, slot)
     _settle(verbs, venue, book, mail, out, slot)
@@ -83,7 +86,7 @@ def _settle(verbs: Any, venue: Any, book: Any, mail: Any, out: Any, slot: int) -
         end_order(venue, out, slot, FILLED, NO_REASON)
     elif order.tif == IOC:
         reason = NO_REASON if order.filled > 0 else NO_LIQUIDITY
-        respond(
+        known = respond(
             mail,
             venue.now,
             EXPIRED,
@@ -97,6 +100,8 @@ def _settle(verbs: Any, venue: Any, book: Any, mail: Any, out: Any, slot: int) -
             0,
             0,
         )
+        if order.answered_ts == 0:
+            order.answered_ts = known
         end_order(venue, out, slot, EXPIRED, reason)
     else:
         _join(verbs, venue, book, slot)
@@ -185,7 +190,9 @@ def _replace(
     _fill_in(venue, slot, request, request.new_id)
     order.tif = tif
     order.modifies = modifies + 1
-    _answer(venue, mail, request, MODIFIED, NO_REASON, request.id, request.new_id, request.quantity)
+    order.answered_ts = _answer(
+        venue, mail, request, MODIFIED, NO_REASON, request.id, request.new_id, request.quantity
+    )
     if crosses:
         _take_liquidity(venue, book, mail, out, slot)
     _settle(verbs, venue, book, mail, out, slot)
@@ -250,6 +257,8 @@ def _join(verbs: Any, venue: Any, book: Any, slot: int) -> None:
     order.seen_at_join = order.seen
     order.level_at_join = lots
     order.ahead_at_join = float(max(lots, 0))
+    order.joined_ts = venue.now
+    order.told_ts = 0
     order.joined_seq = venue.joins
     venue.joins += 1
     verbs[JOIN](venue.queue[slot], venue.settings, float(max(lots, 0)))
@@ -269,6 +278,7 @@ def _fill_in(venue: Any, slot: int, request: Any, id: int) -> None:
     order.tif = request.tif
     order.sent_ts = request.sent_ts
     order.placed_ts = venue.now
+    order.answered_ts = 0
     order.seen = 1
     order.seen_at_join = 1
     order.level_at_join = UNKNOWN
@@ -279,8 +289,9 @@ def _fill_in(venue: Any, slot: int, request: Any, id: int) -> None:
 @kernel
 def _answer(
     venue: Any, mail: Any, request: Any, kind: int, reason: int, id: int, new_id: int, leaves: int
-) -> None:
-    respond(
+) -> int:
+    """Answer a request; return when the maker hears of it (ns)."""
+    return respond(
         mail,
         venue.now,
         kind,

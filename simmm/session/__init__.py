@@ -1,0 +1,1 @@
+"""Sessions: the maker on a live clock, its journal, and the proof afterwards."""
