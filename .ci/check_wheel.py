@@ -10,8 +10,10 @@ NEEDED = (
     "simmm/bundled/strategies/glft.py",
     "simmm/bundled/strategies/symmetric.py",
     "simmm/bundled/datasets/manifest.yaml",
+    "simmm/project/templates/leaning.py.template",
+    "simmm/report/page/page.css",
 )
-SUFFIXES = {".py", ".yaml", ".json", ".md", ".typed"}
+SUFFIXES = {".py", ".yaml", ".json", ".md", ".typed", ".template", ".css", ".js"}
 
 
 def faults(names: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from simmm import __version__
 from simmm.datasets import tape_path
 from simmm.errors import ScenarioError
+from simmm.feed import Feed
 from simmm.jit import code_digest, on_compile
 from simmm.latency import delay_feed
 from simmm.market import LARGEST_COUNT, MarketRules
@@ -25,7 +26,7 @@ from simmm.records import (
     Latency,
 )
 from simmm.report import write as write_report
-from simmm.run_folder import RunFolder, default_folder
+from simmm.run_folder import RunFolder, TableSink, default_folder, recorded_dtype
 from simmm.scenario import Delay, Resolved
 from simmm.scenario.tapes import find_dataset
 from simmm.scenario.times import window
@@ -41,7 +42,7 @@ Notify = Callable[[str], None]
 NS_PER_MS = 1_000_000.0
 WINDOW_PER_REACH = 4  # the book's window over how far from the touch the tape shows levels
 LARGEST_WINDOW = 1 << 20
-_building = threading.Lock()  # runs of several threads build a tape that they share once
+building = threading.Lock()  # one thread at a time makes tapes; others find them made
 _listening = threading.local()  # each thread compiles for its own run
 UNMODELLED = ("funding", "margin", "liquidation", "market impact", "self-trade")
 
@@ -82,18 +83,17 @@ def run(
     say = notify or _silent
     strategy = load_strategy(resolved.strategy_path)
     params = strategy.params.filled(resolved.scenario.strategy.params)
-    _listening.say = say
-    on_compile(_say_compiling)
-    with _building:
-        specs = _specs(resolved, progress, say)
-    with open_tapes(specs, rows_per_chunk=rows_per_chunk, feed=_feed(resolved)) as stream:
+    compile_notice(say)
+    with building:
+        specs = tape_specs(resolved, progress, say)
+    with open_tapes(specs, rows_per_chunk=rows_per_chunk, feed=feed_clock(resolved)) as stream:
         markets = [resolved.market_rules(stream.markets[0]), *stream.markets[1:]]
         settings = make_settings(resolved, stream, markets[0])
         simulation = Simulation(
             markets, strategy, params, settings, book_window=book_window(stream)
         )
         folder = out if out is not None else default_folder(resolved.scenario.name)
-        recorded = _recorded_dtype(strategy)
+        recorded = recorded_dtype(strategy)
         simulation.prepare()
         with RunFolder(folder, recorded) as files:
             fed = None
@@ -103,7 +103,7 @@ def run(
                 def fed(rows: int) -> None:
                     progress("run", rows, total)
 
-            sink = _Sink(files, recorded)
+            sink = TableSink(files.write, recorded)
             started_s = time.perf_counter()
             simulation.run(stream.chunks(), sink, fed)
             simulation.finish(sink)
@@ -117,6 +117,12 @@ def run(
             write_report(files.partial)
         _say_if_nothing_was_sent(simulation, markets[0], say)
     return folder
+
+
+def compile_notice(say: Notify) -> None:
+    """Let this thread's compilations be told by `say`."""
+    _listening.say = say
+    on_compile(_say_compiling)
 
 
 def _say_compiling(name: str) -> None:
@@ -289,41 +295,27 @@ def describe(
             "rows_per_s": simulation.rows / elapsed_s if elapsed_s > 0 else 0.0,
         },
         "unmodelled": list(UNMODELLED),
+        "session": held_back("backtest", simulation, simulation.heard),
     }
 
 
-class _Sink:
-    """Hands tables to the run folder; the strategy's memory gets the times of its rows."""
-
-    def __init__(self, files: RunFolder, recorded: np.dtype | None) -> None:
-        self._files = files
-        self._recorded = recorded
-        self._memory: np.ndarray | None = None
-
-    def __call__(self, table: str, rows: np.ndarray) -> None:
-        if table == "memory":
-            self._memory = rows
-            return
-        self._files.write(table, rows)
-        if table == "beliefs" and self._recorded is not None and self._memory is not None:
-            memory = np.zeros(rows.size, self._recorded)
-            memory["ts"] = rows["ts"]
-            for name in (self._recorded.names or ())[1:]:
-                memory[name] = self._memory[name]
-            self._files.write("memory", memory)
-            self._memory = None
-
-
-def _recorded_dtype(strategy: Strategy) -> np.dtype | None:
-    """Return the columns of ``memory.parquet``: recorded scalar fields after the time."""
-    if not strategy.recorded:
+def held_back(kind: str, simulation: Simulation, feed: Feed | None) -> dict[str, Any] | None:
+    """Return what is said of a run whose exchange learns from the feed, None of any other."""
+    if feed is None or feed.knowledge is None:
         return None
-    fields = [("ts", np.dtype(np.int64))]
-    fields += [(name, strategy.memory.dtype[name]) for name in strategy.recorded]
-    return np.dtype(fields)
+    know = feed.knowledge[0]
+    return {
+        "kind": kind,
+        "hold_back_ms": simulation.settings.hold_back_ns / NS_PER_MS,
+        "packets": int(know["packets"]),
+        "rows": int(know["rows"]),
+        "late_packets": int(know["late_packets"]),
+        "late_rows": int(know["late_rows"]),
+        "ignored_rows": int(know["ignored_rows"]),
+    }
 
 
-def _specs(resolved: Resolved, progress: Progress | None, say: Notify) -> list[TapeSpec]:
+def tape_specs(resolved: Resolved, progress: Progress | None, say: Notify) -> list[TapeSpec]:
     """Return the tapes to open, built or converted where they must be."""
     tape = resolved.scenario.tape
     specs = []
@@ -363,7 +355,7 @@ def _latency(delay: Delay) -> LatencySettings:
     )
 
 
-def _feed(resolved: Resolved) -> Callable[[], FeedClock] | None:
+def feed_clock(resolved: Resolved) -> Callable[[], FeedClock] | None:
     """Return the clock that replaces the recorded one, if the scenario sets a feed latency."""
     delay = resolved.scenario.venue.latency.feed
     if delay is None:

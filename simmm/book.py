@@ -156,6 +156,8 @@ def set_image(book: Any, tag: int, side: int, px: int, lots: int) -> None:
         book.dropped += 1
         return
     _fill(book, side, key + 1, book.image_key - 1, 0)
+    # Between an image that begins late and a higher edge nothing is known.
+    _fill(book, side, book.image_key, book.edge[side] - 1, UNKNOWN)
     book.edge[side] = key
     book.image_key = key
     # An image that a newer bbo overtook may begin below what is left.

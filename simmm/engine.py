@@ -161,7 +161,8 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                 done = True
                 limit = min(tell_due - 1, maker.end_ts)
                 if window.arrival < window.arrival_hi and arrival_due <= maker.end_ts:
-                    until = min(min(response_due, timer_due), limit)
+                    # A packet comes before a response of the same time.
+                    until = min(min(response_due, timer_due), min(tell_due, maker.end_ts))
                     if plain:
                         before = window.arrival
                         see_packets(maker, maker_books[0], window, until)

@@ -29,6 +29,7 @@ from simmm.records import (
     FILLED,
     FUNDING_SCALE,
     GAP,
+    HEARD,
     INFO_END,
     INFO_MARKET_SHIFT,
     INTENTS,
@@ -53,7 +54,11 @@ from simmm.views import block_before, open_quiet, remember_block, see_rows
 @kernel
 def has_room(out: Any) -> bool:
     """Return whether the buffers surely hold what one event may write."""
-    return out.n_intents < INTENTS - 3 * ORDER_SLOTS and out.n_beliefs < BELIEFS - 1
+    return (
+        out.n_intents < INTENTS - 3 * ORDER_SLOTS
+        and out.n_beliefs < BELIEFS - 1
+        and out.n_heard < HEARD - 1
+    )
 
 
 @kernel
@@ -280,6 +285,9 @@ def step_response(
     response = mail.responses[mail.response_head & (mail.responses.size - 1)]
     mail.response_head += 1
     maker.now = response.arrival_ts
+    if maker.keeps_heard:
+        out.heard[out.n_heard] = response
+        out.n_heard += 1
     on_response(maker, response)
     if response.kind == FILLED:
         _tell(

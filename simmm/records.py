@@ -464,6 +464,7 @@ Maker = np.dtype(
         ("tif", "i8"),  # of resting quotes: ALO or GTC
         ("estimate", "i8"),  # 1: estimators run
         ("observes", "i8"),  # 1: the strategy has estimators of its own
+        ("keeps_heard", "i8"),  # 1: responses are written out as they are heard
         ("position", "i8"),
         ("max_position", "i8"),  # lots
         ("cash", "i8"),
@@ -674,6 +675,7 @@ MidRow = np.dtype([("ts", "i8"), ("mid2", "i8")], align=True)
 
 #: Buffers the kernels write into; `n_...` rows are in use.
 FILLS, INTENTS, ORDERS, SAMPLES, BELIEFS, MIDS = 4096, 4096, 4096, 4096, 4096, 16384
+HEARD = 4096
 Outputs = np.dtype(
     [
         ("n_fills", "i8"),
@@ -682,12 +684,14 @@ Outputs = np.dtype(
         ("n_equity", "i8"),
         ("n_beliefs", "i8"),
         ("n_mids", "i8"),
+        ("n_heard", "i8"),
         ("fills", FillRow, (FILLS,)),
         ("intents", IntentRow, (INTENTS,)),
         ("orders", OrderRow, (ORDERS,)),
         ("equity", EquityRow, (SAMPLES,)),
         ("beliefs", BeliefRow, (BELIEFS,)),
         ("mids", MidRow, (MIDS,)),
+        ("heard", Response, (HEARD,)),  # responses as the maker heard them, for a journal
     ],
     align=True,
 )

@@ -7,7 +7,7 @@ right name is a finished run.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from simmm.errors import RunError
 from simmm.records import BeliefRow, EquityRow, FillRow, IntentRow, MidRow, OrderRow
+from simmm.strategy.load import Strategy
 
 ROWS_PER_GROUP = 1 << 16
 TABLE_ROWS = {
@@ -37,7 +38,7 @@ def default_folder(scenario: str, now: datetime | None = None) -> Path:
     time = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%S")
     folder = Path("runs") / f"{time}-{scenario}"
     number = 2
-    while folder.exists() or _partial(folder).exists():
+    while folder.exists() or partial_folder(folder).exists():
         folder = Path("runs") / f"{time}-{scenario}-{number}"
         number += 1
     return folder
@@ -52,20 +53,25 @@ class RunFolder:
         Must not exist yet.
     memory
         Dtype of the strategy's recorded memory, with `ts` first; None if nothing is recorded.
+    begun
+        The folder was begun as `<folder>.partial`, and stays so if the run is left by an error.
     """
 
-    def __init__(self, folder: Path, memory: np.dtype | None = None) -> None:
+    def __init__(
+        self, folder: Path, memory: np.dtype | None = None, *, begun: bool = False
+    ) -> None:
         self.folder = folder
-        self.partial = _partial(folder)
-        self._dtypes = dict(TABLE_ROWS)
-        if memory is not None:
-            self._dtypes["memory"] = memory
+        self.partial = partial_folder(folder)
+        self._dtypes = table_dtypes(memory)
+        self._begun = begun
         self._pending: dict[str, list[np.ndarray]] = {}
         self._writers: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> "RunFolder":
         if self.folder.exists():
             raise RunError(f"{self.folder}: exists already; give another --out or remove it")
+        if self._begun:
+            return self
         try:
             self.partial.mkdir(parents=True)
         except FileExistsError:
@@ -111,8 +117,12 @@ class RunFolder:
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise RunError(
-                f"{self.folder / name}: can't be written ({reason}); nothing is kept of this run; "
-                "make room or give another --out"
+                f"{self.folder / name}: can't be written ({reason}); "
+                + (
+                    f"make room and go on with: simmm paper --resume {self.folder}"
+                    if self._begun
+                    else "nothing is kept of this run; make room or give another --out"
+                )
             ) from error
 
     def write_json(self, name: str, content: Any) -> None:
@@ -152,8 +162,46 @@ class RunFolder:
                 writer.close()
             except (OSError, pa.ArrowException):
                 continue  # the folder goes anyway; the first error is the one to tell
-        shutil.rmtree(self.partial, ignore_errors=True)
+        if not self._begun:
+            shutil.rmtree(self.partial, ignore_errors=True)
 
 
-def _partial(folder: Path) -> Path:
+def partial_folder(folder: Path) -> Path:
+    """Return where a run is written until it is finished."""
     return folder.with_name(folder.name + ".partial")
+
+
+def table_dtypes(memory: np.dtype | None) -> dict[str, np.dtype]:
+    """Return the tables of a run and their rows; `memory` as `recorded_dtype` gives it."""
+    return TABLE_ROWS if memory is None else {**TABLE_ROWS, "memory": memory}
+
+
+def recorded_dtype(strategy: Strategy) -> np.dtype | None:
+    """Return the columns of ``memory.parquet``: recorded scalar fields after the time."""
+    if not strategy.recorded:
+        return None
+    fields = [("ts", np.dtype(np.int64))]
+    fields += [(name, strategy.memory.dtype[name]) for name in strategy.recorded]
+    return np.dtype(fields)
+
+
+class TableSink:
+    """Hands tables to their writer; the strategy's memory gets the times of its rows."""
+
+    def __init__(self, write: Callable[[str, np.ndarray], None], recorded: np.dtype | None) -> None:
+        self._write = write
+        self._recorded = recorded
+        self._memory: np.ndarray | None = None
+
+    def __call__(self, table: str, rows: np.ndarray) -> None:
+        if table == "memory":
+            self._memory = rows
+            return
+        self._write(table, rows)
+        if table == "beliefs" and self._recorded is not None and self._memory is not None:
+            memory = np.zeros(rows.size, self._recorded)
+            memory["ts"] = rows["ts"]
+            for name in (self._recorded.names or ())[1:]:
+                memory[name] = self._memory[name]
+            self._write("memory", memory)
+            self._memory = None

@@ -5,7 +5,7 @@ alone; outputs are handed to a sink, table by table, in the order in which they 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +31,7 @@ from simmm.records import (
     NO_REASON,
     ORDER_SLOTS,
     RING,
+    WINDOW_ROWS,
     Mail,
     Maker,
     Outputs,
@@ -45,7 +46,7 @@ from simmm.venue.fills import end_order
 from simmm.venue.queue import queue_model
 
 #: Table name, and the counter and buffer of `records.Outputs` it is drained from.
-TABLES = ("fills", "orders", "intents", "equity", "beliefs", "mids")
+TABLES = ("fills", "orders", "intents", "equity", "beliefs", "mids", "heard")
 Sink = Callable[[str, np.ndarray], None]
 
 
@@ -94,6 +95,8 @@ class Settings:
     queue_n: float = 3.0
     knowledge: Literal["tape", "feed"] = "tape"
     hold_back_ns: int = 250_000_000  # of knowledge "feed"
+    keep_heard: bool = False  # table "heard": responses as the maker hears them
+    remote: bool = False  # the venue is elsewhere; responses come by `hear`
     entry: LatencySettings = field(default_factory=LatencySettings)
     response: LatencySettings = field(default_factory=LatencySettings)
 
@@ -137,6 +140,7 @@ class Simulation:
         self.memory_rows = np.zeros(self.outputs["beliefs"].shape[1], strategy.memory.dtype)
         self._write_settings(markets[0], queue.form)
         self.rows = 0  # of the tape, applied at the venue so far
+        self.heard: Feed | None = None  # what `run` was fed through
         self.advance = link(strategy, queue)
         self._state = tuple(
             records(array)
@@ -179,6 +183,7 @@ class Simulation:
         maker["tif"] = settings.time_in_force
         maker["estimate"] = settings.estimate
         maker["observes"] = self.strategy.has_observe
+        maker["keeps_heard"] = settings.keep_heard
         maker["max_position"] = settings.max_position_lots
         maker["sigma"]["clock_ns"] = settings.clock_ns
         record = maker["record"]
@@ -188,6 +193,7 @@ class Simulation:
         record["taker_fee"] = float(market.taker_fee)
         for name in ("sigma_age_ns", "kappa_age_ns", "arrival_age_ns"):
             record[name] = -1  # unknown
+        mail["remote"] = settings.remote
         settings.entry.write(mail["entry"], stream_key(settings.seed, "latency.entry"))
         settings.response.write(mail["answer"], stream_key(settings.seed, "latency.response"))
         open_run(
@@ -209,10 +215,16 @@ class Simulation:
         """
         self.step(Feed(), lambda table, rows: None)
 
-    def feed(self, *, by_arrival: bool = False) -> Feed:
+    def feed(self, *, by_arrival: bool = False, rows: int = WINDOW_ROWS) -> Feed:
         """Return an empty feed for this run's venue and end."""
-        hold_ns = self.settings.hold_back_ns if self.settings.knowledge == "feed" else None
-        return Feed(hold_ns=hold_ns, end_ns=self.settings.end_ns, by_arrival=by_arrival)
+        settings = self.settings
+        held = settings.knowledge == "feed" and not settings.remote
+        return Feed(
+            rows,
+            hold_ns=settings.hold_back_ns if held else None,
+            end_ns=settings.end_ns,
+            by_arrival=by_arrival,
+        )
 
     def run(
         self,
@@ -229,7 +241,7 @@ class Simulation:
         RunError
             If more messages are on their way than the rings hold.
         """
-        feed = self.feed()
+        feed = self.heard = self.feed()
         for chunk in chunks:
             for _ in feed.push(chunk):
                 if self.step(feed, sink, eager=False):
@@ -264,6 +276,24 @@ class Simulation:
                 self.advance(feed.windows, *self._state)
         except (NumbaError, ArithmeticError, LookupError, ValueError, AssertionError) as error:
             raise explain(error, self.strategy, int(self.makers["now"][0])) from error
+
+    def hear(self, responses: np.ndarray, bound_ns: int) -> None:
+        """Give the maker of a remote venue responses (`records.Response`), in order of arrival.
+
+        Unknown ones arrive at `bound_ns` or later.
+        """
+        mail = self.mails[0]
+        tail = int(mail["response_tail"])
+        if tail + responses.size - int(mail["response_head"]) > RING:
+            raise self._overflow()
+        mail["responses"][(tail + np.arange(responses.size)) % RING] = responses
+        mail["response_tail"] = tail + responses.size
+        mail["bound_ts"] = bound_ns
+
+    def end_at(self, end_ns: int) -> None:
+        """Let the run end at `end_ns`; nothing later may have happened yet."""
+        self.settings = replace(self.settings, end_ns=end_ns)
+        self.makers["end_ts"] = end_ns
 
     def drain(self, sink: Sink) -> None:
         """Hand all written rows to the sink and empty the buffers."""
@@ -305,6 +335,9 @@ class Simulation:
                 f"{where} wanted {value:.0f} levels on one side; at most {LADDER} are possible",
                 running=True,
             )
+        return self._overflow()
+
+    def _overflow(self) -> RunError:
         return RunError(
             f"more than {RING} messages were on their way at tape time {self._now()}; "
             "requote less often, quote fewer levels or larger sizes, or shorten the latency"

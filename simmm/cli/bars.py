@@ -4,7 +4,7 @@ import sys
 from types import TracebackType
 from typing import Any
 
-LABELS = {"tape": "building the tape", "run": "running"}
+LABELS = {"tape": "building the tape", "run": "running", "verify": "verifying"}
 
 
 class Bars:

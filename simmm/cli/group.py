@@ -10,14 +10,21 @@ from simmm.nearest import suggestion
 #: Command -> where it is, and its line in the overview (the first line of its own help).
 COMMANDS = {
     "backtest": ("simmm.cli.backtest:backtest", "Run a scenario and show its report."),
+    "paper": ("simmm.cli.paper:paper", "Run a strategy on a live feed, with a journal."),
+    "verify": ("simmm.cli.verify:verify", "Prove a paper session from its journal."),
     "scenario": ("simmm.cli.scenario:scenario_group", "List, check and show scenarios."),
     "report": ("simmm.cli.report:report", "Show the report of a finished run again."),
+    "compare": ("simmm.cli.compare:compare", "Show two runs beside each other, B against A."),
     "golden": (
         "simmm.cli.golden:golden_group",
         "Compare results with the golden reports, and renew them.",
     ),
     "tape": ("simmm.cli.tape:tape_group", "Look at, validate and convert tapes."),
     "datasets": ("simmm.cli.datasets:datasets_group", "List, build and verify generated tapes."),
+    "init": (
+        "simmm.cli.init:init",
+        "Make a project of your own: strategy, scenarios, golden reports, tests.",
+    ),
     "cache": ("simmm.cli.cache:cache", "Show or prune compiled code and kept tapes."),
 }
 

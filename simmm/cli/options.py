@@ -13,13 +13,22 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def scenario_options(function: Command) -> Command:
     """Add SCENARIO and the options of docs/scenarios.md; pass them on to `load`."""
-    for option in reversed(_OPTIONS):
+    for option in reversed((click.argument("scenario"), *_CHANGES)):
         function = option(function)
     return function
 
 
-_OPTIONS = (
-    click.argument("scenario"),
+def change_options(function: Command) -> Command:
+    """Add the options that change a scenario, but not its tape; pass them on to `load`."""
+    for option in reversed([one for one in _CHANGES if one is not _TAPE]):
+        function = option(function)
+    return function
+
+
+_TAPE = click.option(
+    "--tape", "tapes", multiple=True, metavar="PATH", help="Tape file or folder. Repeatable."
+)
+_CHANGES = (
     click.option(
         "--set",
         "sets",
@@ -32,9 +41,7 @@ _OPTIONS = (
         "--from", "start", metavar="TIME", help="Start: ISO time, or HH:MM:SS or s into the tape."
     ),
     click.option("--to", "end", metavar="TIME", help="End, told in the same way."),
-    click.option(
-        "--tape", "tapes", multiple=True, metavar="PATH", help="Tape file or folder. Repeatable."
-    ),
+    _TAPE,
     click.option("--strategy", metavar="FILE", help="Strategy file or name."),
 )
 

@@ -27,6 +27,7 @@ from simmm.report.schema import (
     Risk,
     RunFacts,
 )
+from simmm.report.session import UNDER_TAPE, session
 from simmm.report.split import checked_split, closing
 from simmm.report.tables import Run, read_run
 from simmm.report.unknowns import unknowns
@@ -51,6 +52,8 @@ def build(folder: str | Path) -> Report:
         The folder is not readable as a run, or the parts of the P&L don't add up to the account.
     """
     run = read_run(folder)
+    beside = run.folder / UNDER_TAPE
+    under_tape = load(beside) if run.info.session is not None and beside.is_dir() else None
     profit, risk = _profit(run)
     fills = activity.fills(run)
     return Report(
@@ -71,18 +74,22 @@ def build(folder: str | Path) -> Report:
         changes=_changes(run),
         scenario=run.info.scenario,
         curve=curve(run),
+        session=session(run, under_tape),
     )
 
 
 def write(folder: str | Path, report: Report | None = None) -> Report:
-    """Make the report of a run, write it to `report.json` in its folder, and return it.
+    """Make the report of a run, write `report.json` and `report.html` to its folder; return it.
 
-    The file is written whole or not at all.
+    Each file is written whole or not at all.
     """
+    from simmm.report.page import write_page  # it writes with `write_whole`
+
     folder = Path(folder)
     if report is None:
         report = build(folder)
     write_whole(folder / FILE_NAME, msgspec.json.format(msgspec.json.encode(report), indent=1))
+    write_page(folder, report)
     return report
 
 

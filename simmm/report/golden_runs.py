@@ -14,8 +14,8 @@ from simmm.nearest import suggestion
 from simmm.places import bundled_folder, project_folder
 from simmm.report import golden
 
-#: A scenario that needs `--tape` and so has no result of its own.
-WITHOUT_TAPE = "recorded"
+#: Scenarios that need a tape to be named and so have no result of their own.
+WITHOUT_TAPE = frozenset({"recorded", "paper"})
 
 Told = Callable[[str], None]
 
@@ -47,7 +47,7 @@ def golden_folder(folder: Path | None = None) -> Path:
 
 
 def scenario_files(folder: Path, names: Sequence[str] = ()) -> list[Path]:
-    """Return the scenario files of a project by name, `recorded` left out.
+    """Return the scenario files of a project by name, those without a tape left out.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def scenario_files(folder: Path, names: Sequence[str] = ()) -> list[Path]:
         if path.suffix in (".yaml", ".yml") and not path.name.startswith((".", "_"))
     }
     for name in names:
-        if Path(name).stem == WITHOUT_TAPE:
+        if Path(name).stem in WITHOUT_TAPE:
             raise ScenarioError(f"{name}: needs a tape of one's own, so it has no golden report")
         if Path(name).stem not in found:
             raise ScenarioError(f"{name}: no such scenario in {folder / 'scenarios'}"
                                 f"{suggestion(name, found)}")  # fmt: skip
-    wanted = {Path(name).stem for name in names} or set(found) - {WITHOUT_TAPE}
+    wanted = {Path(name).stem for name in names} or set(found) - WITHOUT_TAPE
     if not wanted:
         raise ScenarioError(f"{folder / 'scenarios'}: no scenario in it")
     return [path for stem, path in found.items() if stem in wanted]

@@ -28,7 +28,9 @@ _TABLES = {
 _USED = {
     "intents": ("ts", "kind"),
     "orders": (
+        "sent_ts",
         "placed_ts",
+        "answered_ts",
         "end_ts",
         "end",
         "reason",
@@ -38,6 +40,8 @@ _USED = {
         "level_at_join",
     ),
 }
+#: Columns that runs of earlier versions don't have; they read as zeros.
+_LATER = {"answered_ts"}
 _SORTED = ("fills", "equity", "beliefs", "mids", "intents")
 
 
@@ -87,6 +91,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     latency: dict[str, Any] = {}
     wall: dict[str, Any] = {}
     unmodelled: list[str] = []
+    session: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -206,9 +211,12 @@ def _read_table(path: Path, dtype: np.dtype, used: tuple[str, ...]) -> Columns:
     assert dtype.names is not None
     columns: Columns = {}
     for name in dtype.names:
-        if name not in known:
+        if name not in known and name not in _LATER:
             raise RunError(f"{path}: field {name!r} is missing; run the backtest again")
     for name in used:
+        if name not in known:
+            columns[name] = np.zeros(frame.height, np.int64)
+            continue
         try:
             columns[name] = frame[name].to_numpy().astype(dtype[name], copy=False)
         except (TypeError, ValueError):

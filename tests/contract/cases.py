@@ -93,4 +93,4 @@ class Heads:
 
 def scenario_names() -> set[str]:
     """Return all scenarios that have a tape of their own."""
-    return {path.stem for path in (ROOT / "scenarios").glob("*.yaml")} - {"recorded"}
+    return {path.stem for path in (ROOT / "scenarios").glob("*.yaml")} - {"recorded", "paper"}

@@ -1,0 +1,156 @@
+"""``simmm paper``: the maker on a live feed against the simulated exchange."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simmm.cli.options import change_options, load
+from simmm.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from simmm.session.paper import Pace
+
+_TAPE = "tape"
+_NO_FEED = (
+    "there is no live feed yet: the adapter for Hyperliquid is still to come; play a tape as one "
+    "with --feed tape:PATH (or --feed tape for the scenario's own)"
+)
+
+
+@click.command()
+@click.argument("scenario", default="paper")
+@click.option(
+    "--feed",
+    metavar="FEED",
+    help="tape:PATH plays a tape file, a folder or a generated dataset as a live feed; tape plays "
+    "the scenario's own.",
+)
+@click.option(
+    "--speed", default="1", show_default=True, metavar="X", help="Feed seconds a second, or max."
+)
+@click.option("--hours", type=float, metavar="H", help="Length, hours of the feed's time.")
+@click.option(
+    "--checkpoint-minutes",
+    type=float,
+    default=5.0,
+    show_default=True,
+    metavar="M",
+    help="Keep the whole state so often, minutes of the feed's time.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="RUN",
+    help="Take up a session that was broken off.",
+)
+@change_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of the session; it must not exist yet. [default: runs/<time>-<scenario>-paper]",
+)
+@click.option("--quiet", is_flag=True, help="Print the folder of the session alone.")
+@click.pass_context
+def paper(
+    context: click.Context,
+    scenario: str,
+    feed: str | None,
+    speed: str,
+    hours: float | None,
+    checkpoint_minutes: float,
+    resume: Path | None,
+    out: Path | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Run a strategy on a live feed against the simulated exchange.
+
+    SCENARIO gives strategy, exchange and settings (default: paper). What the maker is given and
+    what it sends goes into a journal, which `simmm verify` proves. Ctrl-C ends the session with
+    its report; a session that was killed goes on with --resume.
+    """
+    pace = _pace(speed, checkpoint_minutes)
+    if resume is not None:
+        _alone(context)
+    elif feed is None:
+        raise ScenarioError(_NO_FEED)
+    from rich.console import Console
+
+    from simmm.session import paper as session
+
+    folder: Path
+    if resume is not None:
+        with _view(quiet) as view:
+            folder = session.resume(resume, pace=pace, notify=_say, watcher=view)
+    else:
+        assert feed is not None
+        resolved = load(scenario, tapes=(), **_fed(feed, options))
+        with _view(quiet) as view:
+            folder = session.start(
+                resolved, feed=feed, hours=hours, pace=pace, out=out, notify=_say, watcher=view
+            )
+    if quiet:
+        click.echo(folder)
+        return
+    from simmm.report.terminal import render
+
+    render(folder, Console())
+
+
+def _fed(feed: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with the feed's tape among them."""
+    kind, colon, name = feed.partition(":")
+    if kind != _TAPE or (colon and not name):
+        raise ScenarioError(f"--feed: {feed!r} is no feed; {_NO_FEED}")
+    if not colon:
+        return options
+    path = Path(name)
+    field = "tape.file" if path.exists() or path.suffix or len(path.parts) > 1 else "tape.dataset"
+    return {**options, "sets": (*options["sets"], f"{field}={name}")}
+
+
+def _pace(speed: str, checkpoint_minutes: float) -> "Pace":
+    from simmm.session.paper import Pace
+
+    if speed.strip().lower() == "max":
+        return Pace(None, checkpoint_minutes * 60.0)
+    try:
+        return Pace(float(speed), checkpoint_minutes * 60.0)
+    except ValueError:
+        raise ScenarioError(
+            f"--speed: {speed!r} is no speed; give feed seconds a second (1, 60, 0.5) or max"
+        ) from None
+
+
+def _alone(context: click.Context) -> None:
+    """A session goes on as it was begun: nothing else may be given with --resume."""
+    given = [
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        and name not in ("resume", "speed", "checkpoint_minutes", "quiet")
+    ]
+    if given:
+        names = ", ".join(sorted(given))
+        raise ScenarioError(
+            f"--resume: a session goes on as it was begun; leave out {names} (only --speed, "
+            "--checkpoint-minutes and --quiet may be given)"
+        )
+
+
+def _view(quiet: bool) -> Any:
+    from contextlib import nullcontext
+
+    from simmm.session.paper import Watcher
+
+    if quiet:
+        return nullcontext(Watcher())
+    from simmm.session.view import View
+
+    return View()
+
+
+def _say(line: str) -> None:
+    click.echo(f"simmm: {line}", err=True)

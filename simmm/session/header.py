@@ -1,0 +1,159 @@
+"""What a session is: all that its maker's decisions follow from, besides the events."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from simmm import __version__
+from simmm.errors import RunError, SimmmError
+from simmm.jit import code_digest
+from simmm.market import MarketRules
+from simmm.session.journal import FILE_NAME, HEADER, JournalReader
+from simmm.simulation import Settings, Simulation
+from simmm.strategy.load import Strategy, load_strategy
+
+FORMAT = 1
+SOURCES = "strategy"  # folder of a session with the strategy's files as they were
+
+
+class StrategyFacts(msgspec.Struct, frozen=True):
+    """Which strategy ran."""
+
+    path: str
+    digest: str
+    files: dict[str, str]  # SHA-256, in hex, by name
+
+
+class Header(msgspec.Struct, frozen=True):
+    """First record of a journal."""
+
+    format: int
+    simmm_version: str
+    created: str
+    code_digest: str
+    config_digest: str
+    scenario: str
+    feed: str
+    tape_digests: list[list[str]]
+    markets: list[MarketRules]
+    settings: Settings
+    params: dict[str, float | int]
+    book_window: int
+    strategy: StrategyFacts
+
+
+def make_header(
+    simulation: Simulation,
+    markets: list[MarketRules],
+    params: np.ndarray,
+    book_window: int,
+    **facts: Any,
+) -> Header:
+    """Return the header of a session about to begin."""
+    strategy = simulation.strategy
+    return Header(
+        format=FORMAT,
+        simmm_version=__version__,
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        code_digest=code_digest(simulation.advance),
+        markets=markets,
+        settings=simulation.settings,
+        params={name: params[name][0].item() for name in params.dtype.names or ()},
+        book_window=book_window,
+        strategy=StrategyFacts(
+            str(strategy.path),
+            strategy.digest,
+            {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in strategy.files},
+        ),
+        **facts,
+    )
+
+
+def read_header(folder: Path) -> Header:
+    """Read the header of the journal in a session's folder.
+
+    Raises
+    ------
+    RunError
+        If there is no journal, or it does not begin with a header that is understood.
+    """
+    path = folder / FILE_NAME
+    for record in JournalReader(path):
+        if record.kind != HEADER:
+            break
+        try:
+            header = msgspec.json.decode(record.payload, type=Header)
+        except msgspec.DecodeError as error:
+            raise RunError(
+                f"{path}: its header isn't understood ({error}); the session was made by another "
+                "version of simmm"
+            ) from None
+        if header.format != FORMAT:
+            raise RunError(
+                f"{path}: format {header.format} isn't that of this simmm ({FORMAT}); the session "
+                f"was made by version {header.simmm_version}"
+            )
+        return header
+    raise RunError(f"{path}: has no whole header; the session ended before it began")
+
+
+def keep_sources(strategy: Strategy, folder: Path) -> None:
+    """Copy the strategy's files into a session's folder."""
+    (folder / SOURCES).mkdir(exist_ok=True)
+    for file in strategy.files:
+        shutil.copyfile(file, folder / SOURCES / file.name)
+
+
+def load_same_strategy(header: Header, folder: Path) -> tuple[Strategy, str]:
+    """Return the strategy of a session and, if it has changed since, where.
+
+    The file that ran is looked for first, then the session's own copy.
+    """
+    path = Path(header.strategy.path)
+    kept = folder / SOURCES
+    if not path.is_file():
+        path = kept / path.name
+    try:
+        strategy = load_strategy(path)
+    except SimmmError as error:
+        change = _first_change(path.parent, kept, header)
+        raise RunError(f"{error}" + (f"; since the session {change}" if change else "")) from error
+    if strategy.digest == header.strategy.digest:
+        return strategy, ""
+    return strategy, _first_change(path.parent, kept, header) or f"{path} is not what ran"
+
+
+def _first_change(now: Path, kept: Path, header: Header) -> str:
+    """Say in which line a strategy first differs from what the session ran."""
+    for name, digest in header.strategy.files.items():
+        file, copy = now / name, kept / name
+        try:
+            content = file.read_bytes()
+        except OSError:
+            return f"{file} is gone"
+        if hashlib.sha256(content).hexdigest() == digest:
+            continue
+        try:
+            before = copy.read_bytes()
+        except OSError:
+            before = b""
+        if hashlib.sha256(before).hexdigest() != digest:
+            return f"{file} has changed"
+        lines, was = content.decode().splitlines(), before.decode().splitlines()
+        for code, at, _, into, end in difflib.SequenceMatcher(
+            None, was, lines, autojunk=False
+        ).get_opcodes():
+            if code != "equal":
+                new = lines[into].strip() if into < end else "(nothing)"
+                old = was[at].strip() if at < len(was) and code != "insert" else "(nothing)"
+                return f"{file}:{into + 1} has changed: `{new}`, it was `{old}`"
+        return f"{file} has changed in its line ends"
+    return ""

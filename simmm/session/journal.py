@@ -1,0 +1,273 @@
+"""The journal of a session: what the maker was given and what it sent, append-only.
+
+Layout: 16 bytes of magic, then records. A record is its payload's length (u4) and kind (u1), the
+payload, and 16 bytes of BLAKE2b over the chain so far, length, kind and payload. So whatever was
+written can be read up to the last whole record, however the session ended, and no byte can be
+changed without the next chain value telling. Integers are little-endian.
+
+Payloads: `HEADER` is JSON (`header.Header`); `STEP` is nine int64 (`STEP_FIELDS`), then px, qty
+(int64) of the packet's rows, responses heard (`records.Response`), intents (`records.IntentRow`)
+and the rows' tags (u1); `NOTE` and `END` are JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simmm.errors import RunError
+from simmm.records import IntentRow, Response
+
+MAGIC = b"simmm journal 1\n"
+HEADER, STEP, NOTE, END = range(1, 5)
+KINDS = {HEADER: "header", STEP: "step", NOTE: "note", END: "end"}
+FILE_NAME = "journal.bin"
+
+_HEAD = struct.Struct("<IB")
+_CHAIN = 16
+_LARGEST = 1 << 30
+_BLOCK = 1 << 20
+#: Of a step. `rows` is -1 where no packet came; `bound_ts`: unknown packets arrive then or later;
+#: `final` is 1 in the last step of a session, whose end is `bound_ts`.
+STEP_FIELDS = ("bound_ts", "local_ts", "exch_ts", "info", "order", "rows", "heard", "intents",
+               "final")  # fmt: skip
+_STEP = struct.Struct("<9q")
+
+
+class Packet(NamedTuple):
+    """One packet as it arrives; the arrays are read-only."""
+
+    local_ts: int  # ns
+    exch_ts: int  # ns
+    info: int  # kind | INFO_END | market << INFO_MARKET_SHIFT
+    order: int  # causal order among packets of equal time and kind
+    tag: np.ndarray
+    px: np.ndarray
+    qty: np.ndarray
+
+
+class Step(NamedTuple):
+    """What the maker was given at once, and what it answered."""
+
+    bound_ts: int
+    packet: Packet | None
+    heard: bytes
+    intents: bytes
+    final: bool
+
+
+class Place(NamedTuple):
+    """A position between records."""
+
+    offset: int  # bytes
+    records: int
+    chain: bytes
+
+
+class Record(NamedTuple):
+    """One whole record: where it lies, and what it holds."""
+
+    number: int  # from 0
+    offset: int
+    kind: int
+    payload: bytes
+
+
+START = Place(len(MAGIC), 0, hashlib.blake2b(MAGIC, digest_size=_CHAIN).digest())
+
+
+def pack_step(step: Step) -> bytes:
+    """Return a step's payload."""
+    packet = step.packet
+    heard, intents = len(step.heard) // Response.itemsize, len(step.intents) // IntentRow.itemsize
+    if packet is None:
+        head = _STEP.pack(step.bound_ts, 0, 0, 0, 0, -1, heard, intents, step.final)
+        return head + step.heard + step.intents
+    head = _STEP.pack(
+        step.bound_ts, packet.local_ts, packet.exch_ts, packet.info, packet.order,
+        len(packet.tag), heard, intents, step.final,
+    )  # fmt: skip
+    rows = (packet.px.tobytes(), packet.qty.tobytes())
+    return b"".join((head, *rows, step.heard, step.intents, packet.tag.tobytes()))
+
+
+def unpack_step(payload: bytes) -> Step:
+    """Return the step of a payload.
+
+    Raises
+    ------
+    ValueError
+        If the payload is not one.
+    """
+    if len(payload) < _STEP.size:
+        raise ValueError("a step is too short")
+    bound, local, exch, info, order, rows, heard, intents, final = _STEP.unpack_from(payload)
+    count = max(rows, 0)
+    sizes = (8 * count, 8 * count, heard * Response.itemsize, intents * IntentRow.itemsize, count)
+    if min(sizes) < 0 or _STEP.size + sum(sizes) != len(payload):
+        raise ValueError("a step's sizes do not add up")
+    places = [_STEP.size]
+    for size in sizes:
+        places.append(places[-1] + size)
+    packet = None
+    if rows >= 0:
+        packet = Packet(
+            local, exch, info, order,
+            np.frombuffer(payload, np.uint8, count, places[4]),
+            np.frombuffer(payload, np.int64, count, places[0]),
+            np.frombuffer(payload, np.int64, count, places[1]),
+        )  # fmt: skip
+    return Step(
+        bound, packet, payload[places[2] : places[3]], payload[places[3] : places[4]], bool(final)
+    )
+
+
+class JournalWriter:
+    """Appends records, each in one write that is done when the call returns.
+
+    Raises
+    ------
+    RunError
+        Where the file can't be written; what was written before is whole.
+    """
+
+    def __init__(self, path: Path, place: Place | None = None) -> None:
+        self._path = path
+        flags = os.O_WRONLY | (os.O_CREAT | os.O_EXCL if place is None else 0)
+        try:
+            self._file = os.open(path, flags, 0o644)
+            if place is None:
+                self.place = Place(0, 0, b"")
+                self._append(MAGIC, START)
+            else:
+                os.ftruncate(self._file, place.offset)
+                os.lseek(self._file, 0, os.SEEK_END)
+                self.place = place
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def write(self, kind: int, payload: bytes) -> None:
+        """Append one record."""
+        head = _HEAD.pack(len(payload), kind)
+        chain = _next_chain(self.place.chain, head, payload)
+        content = b"".join((head, payload, chain))
+        offset, records, _ = self.place
+        self._append(content, Place(offset + len(content), records + 1, chain))
+
+    def write_json(self, kind: int, content: Any) -> None:
+        """Append a record of JSON."""
+        self.write(kind, json.dumps(content, allow_nan=False).encode())
+
+    def _append(self, content: bytes, after: Place) -> None:
+        try:
+            written = os.write(self._file, content)
+            while written < len(content):
+                written += os.write(self._file, content[written:])
+        except OSError as error:
+            try:
+                os.ftruncate(self._file, self.place.offset)
+            except OSError:
+                pass  # the reader stops at the last whole record by itself
+            raise self._failed(error) from error
+        self.place = after
+
+    def _failed(self, error: OSError) -> RunError:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return RunError(
+            f"{self._path}: can't be written ({reason}); the session stopped, what was written "
+            "is whole"
+        )
+
+    def close(self) -> None:
+        """Bring the file to the disk and close it."""
+        if self._file >= 0:
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                raise self._failed(error) from error
+            finally:
+                os.close(self._file)
+                self._file = -1
+
+
+class JournalReader:
+    """Reads whole records, checking the chain.
+
+    Attributes
+    ----------
+    place
+        After the last record that was read.
+    torn_bytes
+        Once the records are read: bytes after the last whole one.
+    """
+
+    def __init__(self, path: Path, place: Place = START) -> None:
+        self._path = path
+        self.place = place
+        self.torn_bytes = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        """Yield records up to the last whole one.
+
+        Raises
+        ------
+        RunError
+            At the first record that was altered, by its number and place.
+        """
+        try:
+            with self._path.open("rb") as file:
+                yield from self._read(file)
+        except FileNotFoundError:
+            raise RunError(
+                f"{self._path}: there is no journal; only paper sessions keep one"
+            ) from None
+        except OSError as error:
+            raise RunError(f"{self._path}: can't be read ({error.strerror})") from error
+
+    def _read(self, file: Any) -> Iterator[Record]:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise RunError(f"{self._path}: is no journal of this version of simmm")
+        file.seek(self.place.offset)
+        held, at = b"", 0
+        while True:
+            needed = _HEAD.size
+            if len(held) - at >= needed:
+                needed += _HEAD.unpack_from(held, at)[0] + _CHAIN
+                if needed > _LARGEST:
+                    raise self._altered("its length can't be")
+            if len(held) - at < needed:
+                more = file.read(max(_BLOCK, needed))
+                if not more:
+                    self.torn_bytes = len(held) - at
+                    return
+                held, at = held[at:] + more, 0
+                continue
+            _, kind = _HEAD.unpack_from(held, at)
+            payload = held[at + _HEAD.size : at + needed - _CHAIN]
+            chain = _next_chain(self.place.chain, held[at : at + _HEAD.size], payload)
+            if chain != held[at + needed - _CHAIN : at + needed] or kind not in KINDS:
+                raise self._altered("its hash does not follow from what was written")
+            offset, number, _ = self.place
+            self.place = Place(offset + needed, number + 1, chain)
+            at += needed
+            yield Record(number, offset, kind, payload)
+
+    def _altered(self, why: str) -> RunError:
+        return RunError(
+            f"{self._path}: record {self.place.records} at byte {self.place.offset} was altered: "
+            f"{why}"
+        )
+
+
+def _next_chain(chain: bytes, head: bytes, payload: bytes) -> bytes:
+    digest = hashlib.blake2b(chain, digest_size=_CHAIN)
+    digest.update(head)
+    digest.update(payload)
+    return digest.digest()

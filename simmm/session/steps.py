@@ -1,0 +1,93 @@
+"""A simulation moved step by step, as a live feed does, with all that goes in and out at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from simmm.feed import Feed
+from simmm.session.journal import Packet
+from simmm.simulation import Simulation
+
+Sink = Callable[[str, np.ndarray], None]
+
+
+class Steps:
+    """Gives the maker packets and time, and returns what it heard and sent.
+
+    Parameters
+    ----------
+    simulation
+        With `Settings.keep_heard`; with `Settings.remote` responses are given to `simulation.hear`.
+    tables
+        Gets the rows of all other tables, as `Simulation.run` gives them.
+    """
+
+    def __init__(self, simulation: Simulation, tables: Sink) -> None:
+        self.simulation = simulation
+        self.feed: Feed = simulation.feed(by_arrival=True)
+        self._tables = tables
+        self._heard: list[bytes] = []
+        self._intents: list[bytes] = []
+
+    @property
+    def bound_ts(self) -> int:
+        """No unknown packet arrives before this, ns."""
+        return int(self.feed.array[-1]["bound_ts"])
+
+    def hear(self, packet: Packet) -> tuple[bytes, bytes]:
+        """Give one packet; return responses heard and intents sent, as rows."""
+        self.feed.take(*packet)
+        return self.move()
+
+    def wait(self, bound_ts: int) -> tuple[bytes, bytes]:
+        """Let time pass: no packet arrives before `bound_ts`."""
+        self.feed.wait(bound_ts)
+        return self.move()
+
+    def end(self, end_ns: int) -> tuple[bytes, bytes]:
+        """Let the run end at `end_ns`."""
+        self.simulation.end_at(end_ns)
+        self.feed.finish(end_ns)
+        return self.move()
+
+    def move(self) -> tuple[bytes, bytes]:
+        """Advance as far as is known."""
+        for _ in self.feed.believe():
+            self.simulation.step(self.feed, self._sink)
+        heard, intents = b"".join(self._heard), b"".join(self._intents)
+        self._heard.clear()
+        self._intents.clear()
+        return heard, intents
+
+    def _sink(self, table: str, rows: np.ndarray) -> None:
+        if table == "heard":
+            self._heard.append(rows.tobytes())
+            return
+        if table == "intents":
+            self._intents.append(rows.tobytes())
+        self._tables(table, rows)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the whole state, by name; it is not copied."""
+        simulation, feed = self.simulation, self.feed
+        found = {
+            "venues": simulation.venues,
+            "venue_books": simulation.venue_books,
+            "makers": simulation.makers,
+            "maker_books": simulation.maker_books,
+            "mails": simulation.mails,
+            "memories": simulation.memories,
+            "windows": feed.array,
+        }
+        if feed.knowledge is not None:
+            found["knowledge"] = feed.knowledge
+        return found
+
+    def restore(self, arrays: dict[str, np.ndarray], capacity: int) -> None:
+        """Take over a state that `arrays` gave; `capacity` is that of its feed."""
+        if capacity != self.feed.capacity:
+            self.feed = self.simulation.feed(by_arrival=True, rows=capacity)
+        for name, array in self.arrays().items():
+            array[...] = arrays[name]
