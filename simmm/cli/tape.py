@@ -127,8 +127,14 @@ def validate_command(paths: tuple[Path, ...], gap_seconds: float, as_json: bool)
 
 
 @tape_group.command("convert")
-@click.argument("source", type=_PATH)
+@click.argument("sources", type=_PATH, nargs=-1, required=True, metavar="SOURCE...")
 @click.argument("target", type=_PATH)
+@click.option(
+    "--source",
+    "importer",
+    metavar="NAME",
+    help="Importer to use; without it the format is recognised by content.",
+)
 @click.option(
     "--map",
     "map_file",
@@ -136,13 +142,60 @@ def validate_command(paths: tuple[Path, ...], gap_seconds: float, as_json: bool)
     metavar="FILE",
     help="YAML that says which column is what (docs/tape-format.md).",
 )
+@click.option("--symbol", default="", help="The market to take from a recording of several.")
+@click.option("--tick", "price_quantum", default="", metavar="PRICE", help="Price step.")
+@click.option("--lot", "lot_size", default="", metavar="SIZE", help="Size step.")
+@click.option(
+    "--sz-decimals",
+    type=click.IntRange(0, 8),
+    metavar="N",
+    help="Hyperliquid: szDecimals of the coin.",
+)
+@click.option(
+    "--meta",
+    "meta_file",
+    type=_PATH,
+    metavar="FILE",
+    help="Hyperliquid: a saved reply to `meta`, which holds szDecimals.",
+)
+@click.option("--min-notional", default="", metavar="MONEY", help="Least value of an order.")
+@click.option("--maker-fee", default="", metavar="FRACTION", help="Such as 0.0002.")
+@click.option("--taker-fee", default="", metavar="FRACTION", help="Such as 0.0005.")
+@click.option(
+    "--clock-shift-ms",
+    type=click.FloatRange(-1e12, 1e12),
+    metavar="MS",
+    help="Add to the recorder's clock; without it a clock that runs behind is shifted by itself.",
+)
+@click.option("--skip-bad-lines", is_flag=True, help="Drop and count lines that can't be read.")
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
-def convert_command(source: Path, target: Path, map_file: Path | None, overwrite: bool) -> None:
+def convert_command(
+    sources: tuple[Path, ...],
+    target: Path,
+    importer: str | None,
+    map_file: Path | None,
+    overwrite: bool,
+    sz_decimals: int | None,
+    clock_shift_ms: float | None,
+    **given: Any,
+) -> None:
     """Convert a recording into a tape, and validate it.
 
-    SOURCE is a Parquet file of neutral packets or, with --map, any CSV, Parquet or NumPy file.
+    SOURCE is a recording in one of the formats of docs/importers.md or, with --map, any CSV,
+    Parquet or NumPy file. Several files of one recording are put together in the order given.
     """
-    from simmm.tape.sources import convert, summary
+    from simmm.tape.sources import SourceOptions, convert, summary
 
-    done = convert(source, target, map_file=map_file, overwrite=overwrite)
+    if clock_shift_ms is not None and clock_shift_ms != clock_shift_ms:
+        raise click.BadParameter("nan is no time", param_hint="--clock-shift-ms")
+    shift = None if clock_shift_ms is None else round(clock_shift_ms * 1e6)
+    options = SourceOptions(size_decimals=sz_decimals, clock_shift_ns=shift, **given)
+    done = convert(
+        sources,
+        target,
+        importer=importer or "",
+        map_file=map_file,
+        options=options,
+        overwrite=overwrite,
+    )
     click.echo(f"{done.target}: {summary(done)}")
