@@ -9,7 +9,7 @@ from simmm.cli.options import change_options, load
 from simmm.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from simmm.session.paper import Pace
+    from simmm.session.pace import Pace
 
 _TAPE = "tape"
 _NO_FEED = (
@@ -52,9 +52,7 @@ _NO_FEED = (
     help="Folder of the session; it must not exist yet. [default: runs/<time>-<scenario>-paper]",
 )
 @click.option("--quiet", is_flag=True, help="Print the folder of the session alone.")
-@click.pass_context
 def paper(
-    context: click.Context,
     scenario: str,
     feed: str | None,
     speed: str,
@@ -73,7 +71,7 @@ def paper(
     """
     pace = _pace(speed, checkpoint_minutes)
     if resume is not None:
-        _alone(context)
+        _alone(click.get_current_context())
     elif feed is None:
         raise ScenarioError(_NO_FEED)
     from rich.console import Console
@@ -112,7 +110,7 @@ def _fed(feed: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pace(speed: str, checkpoint_minutes: float) -> "Pace":
-    from simmm.session.paper import Pace
+    from simmm.session.pace import Pace
 
     if speed.strip().lower() == "max":
         return Pace(None, checkpoint_minutes * 60.0)
@@ -143,7 +141,7 @@ def _alone(context: click.Context) -> None:
 def _view(quiet: bool) -> Any:
     from contextlib import nullcontext
 
-    from simmm.session.paper import Watcher
+    from simmm.session.pace import Watcher
 
     if quiet:
         return nullcontext(Watcher())

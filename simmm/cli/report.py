@@ -1,20 +1,25 @@
 """``simmm report``: show the report of a finished run again."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from simmm.errors import ScenarioError
 
+if TYPE_CHECKING:
+    from simmm.report import Report
+
 
 @click.command()
 @click.argument("run", required=False)
 @click.option("--rebuild", is_flag=True, help="Make report.json again from the tables.")
-@click.option("--json", "as_json", is_flag=True, help="Print report.json instead of the page.")
+@click.option("--json", "as_json", is_flag=True, help="Print report.json instead.")
+@click.option("--open", "opened", is_flag=True, help="Open report.html in the browser.")
 @click.option(
     "--width", type=click.IntRange(60, 400), metavar="N", help="Columns. [default: the terminal's]"
 )
-def report(run: str | None, rebuild: bool, as_json: bool, width: int | None) -> None:
+def report(run: str | None, rebuild: bool, as_json: bool, opened: bool, width: int | None) -> None:
     """Show the report of a finished run again.
 
     RUN is the folder of a run, or its name under runs/; without it, the last one under runs/.
@@ -23,6 +28,9 @@ def report(run: str | None, rebuild: bool, as_json: bool, width: int | None) -> 
     from simmm.report import load, write
 
     found = write(folder) if rebuild else load(folder)
+    if opened:
+        _open(folder, found)
+        return
     if as_json:
         import msgspec
 
@@ -33,6 +41,22 @@ def report(run: str | None, rebuild: bool, as_json: bool, width: int | None) -> 
     from simmm.report.terminal import render
 
     render(found, Console(width=width), folder)
+
+
+def _open(folder: Path, report: "Report") -> None:
+    """Open the page in the default browser; where there is none, say where it is."""
+    import webbrowser
+
+    from simmm.report.page import PAGE_NAME, write_page
+
+    path = folder / PAGE_NAME
+    if not path.is_file():
+        path = write_page(folder, report)
+    try:
+        shown = webbrowser.open(path.resolve().as_uri())
+    except webbrowser.Error:
+        shown = False
+    click.echo(path if shown else f"no browser found; the page is {path.resolve()}")
 
 
 def _folder(run: str | None) -> Path:

@@ -33,7 +33,7 @@ class SessionFolder:
         self._resume = resume
         self._lock = -1
 
-    def __enter__(self) -> "SessionFolder":
+    def __enter__(self) -> SessionFolder:
         if self.folder.exists():
             raise RunError(
                 f"{self.folder}: the session is over, there is nothing to take up again"

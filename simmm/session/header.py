@@ -105,6 +105,17 @@ def read_header(folder: Path) -> Header:
     raise RunError(f"{path}: has no whole header; the session ended before it began")
 
 
+def simulation_of(header: Header, strategy: Strategy) -> Simulation:
+    """Return a simulation as a header says; also what `verify` starts from."""
+    return Simulation(
+        header.markets,
+        strategy,
+        strategy.params.filled(header.params),
+        header.settings,
+        book_window=header.book_window,
+    )
+
+
 def keep_sources(strategy: Strategy, folder: Path) -> None:
     """Copy the strategy's files into a session's folder."""
     (folder / SOURCES).mkdir(exist_ok=True)

@@ -11,7 +11,6 @@ import numpy as np
 
 from simmm.book import shown
 from simmm.market import MarketRules
-from simmm.records import NO_ASK, NO_BID
 from simmm.report.schema import SPLIT_HORIZON_S
 from simmm.session.header import Header
 from simmm.session.snapshot import Belief, OwnQuote, Snapshot
@@ -19,6 +18,8 @@ from simmm.session.steps import Steps
 
 _HORIZON_NS = round(SPLIT_HORIZON_S * 1e9)
 _RECENT = 1 << 14
+_BELIEFS = (("sigma", "bps / √s"), ("kappa", "1 / bps"), ("arrival", "1 / s"))
+_NEVER_HEARD_NS = 1 << 61
 
 
 class Tally:
@@ -51,7 +52,7 @@ class Tally:
                 self._young.append((int(row["ts"]) + _HORIZON_NS, signed, mid2))
         elif table == "orders":
             waits = rows["answered_ts"] - rows["sent_ts"]
-            self._answers.extend(waits[waits < 1 << 61].tolist())
+            self._answers.extend(waits[waits < _NEVER_HEARD_NS].tolist())
 
     def adverse_now(self, mid2: int) -> int:
         """Adverse moves with those of fills younger than the horizon up to now."""
@@ -147,14 +148,7 @@ class Running:
             fills=tally.fills,
             requests=int(maker["sequence"]),
             rejections=int(venue["rejections"].sum()),
-            beliefs=tuple(
-                Belief(name, unit, *_belief(record, name))
-                for name, unit in (
-                    ("sigma", "bps / √s"),
-                    ("kappa", "1 / bps"),
-                    ("arrival", "1 / s"),
-                )
-            ),  # fmt: skip
+            beliefs=tuple(Belief(name, unit, *_belief(record, name)) for name, unit in _BELIEFS),
             answer_s=tally.answer_s(),
             step_us=self._times.quantile(0.5),
             step_us_99=self._times.quantile(0.99),

@@ -26,7 +26,7 @@ from simmm.records import (
 )
 from simmm.run_folder import partial_folder
 from simmm.scenario.times import iso
-from simmm.session.header import Header, load_same_strategy, read_header
+from simmm.session.header import Header, load_same_strategy, read_header, simulation_of
 from simmm.session.journal import (
     END,
     FILE_NAME,
@@ -36,7 +36,6 @@ from simmm.session.journal import (
     Step,
     unpack_step,
 )
-from simmm.session.paper import simulation_of
 from simmm.session.steps import Steps
 
 Progress = Callable[[int, int], None]

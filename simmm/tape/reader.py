@@ -6,7 +6,7 @@ chunks of any size are the same arrays.
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -88,7 +88,7 @@ class TapeStream:
         if feed is not None:
             self.first_local_ts, self.last_local_ts = self.first_ts, self.last_ts
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self) -> Generator[Chunk, None, None]:
         """Yield the stream's chunks, decoded ahead in one thread. May be called again.
 
         Raises
@@ -231,7 +231,7 @@ class _End(NamedTuple):
     error: BaseException | None
 
 
-def _prefetch(make: Callable[[], Iterator[Chunk]]) -> Iterator[Chunk]:
+def _prefetch(make: Callable[[], Iterator[Chunk]]) -> Generator[Chunk, None, None]:
     """Run an iterator in a thread of its own, at most `QUEUE_DEPTH` items ahead."""
     ready: queue.Queue[Chunk | _End] = queue.Queue(QUEUE_DEPTH)
     stop = threading.Event()
