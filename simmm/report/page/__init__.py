@@ -1,0 +1,149 @@
+"""`report.html`: the page of a run, one file that needs no network.
+
+It answers five questions from top to bottom: did it make money and from what, when, were the fills
+any good, would it have happened, did it know what it was doing; then tables. What it tells in words
+and figures stands in `report.json`; pictures are drawn from the tables of the run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from simmm.report.page import beliefs, doubt, fills, lookup, money
+from simmm.report.page.course import MOST_DETAILED, build_course
+from simmm.report.page.shell import Html, Section, chart, document, join, tag
+from simmm.report.schema import Report
+from simmm.report.tables import Run, read_run
+from simmm.report.words import duration, moment
+
+__all__ = ["PAGE_NAME", "page", "write_page"]
+
+PAGE_NAME = "report.html"
+
+
+def write_page(folder: Path, report: Report) -> Path:
+    """Write `report.html` into a run folder, whole or not at all, and return its path.
+
+    Raises
+    ------
+    RunError
+        The folder is no run, a table is not readable, or the file cannot be written.
+    """
+    from simmm.report.build import write_whole  # which calls this function
+
+    path = Path(folder) / PAGE_NAME
+    write_whole(path, page(read_run(folder), report).encode("utf-8"))
+    return path
+
+
+def page(run: Run, report: Report) -> str:
+    """Build the page of a run as HTML."""
+    charts: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
+    sections = [
+        Section("result", "Result", "Did it make money, and from what?",
+                _result(report, tables)),
+        Section("when", "When", "When?", _when(run, report, charts)),
+        Section("fills", "Fills", "Were the fills any good?", _fills(run, report, charts, tables)),
+        Section("doubt", "Doubt", "Would it have happened?", _doubt(run, report, tables)),
+        Section("beliefs", "Beliefs", "Did it know what it was doing?",
+                _beliefs(run, report, charts)),
+        Section("tables", "Tables", "To look up", _tables(run, report, tables)),
+    ]  # fmt: skip
+    title = f"{report.run.scenario} – simmm"
+    return document(title, sections, {"charts": charts, "tables": tables}, head=_head(report),
+                    foot=tag("p", lookup.made(report)))  # fmt: skip
+
+
+def _head(report: Report) -> Html:
+    run = report.run
+    strategy = str(run.strategy.get("name") or run.strategy.get("file", "")).rsplit("/", 1)[-1]
+    about = report.scenario.get("description")
+    return tag(
+        "header",
+        tag("h1", run.scenario, " ", tag("span", f"{strategy.removesuffix('.py')} on {run.symbol} "
+            f"at {run.venue}")),
+        tag("p", f"{moment(run.quote_start_ns, False)} to {moment(run.end_ns, False)} UTC: "
+            f"{duration(run.hours * 3600)} of quoting, after {duration(run.warm_up_s)} of warm-up "
+            "that is left out of every figure."),
+        tag("p", about) if about else "",
+    )  # fmt: skip
+
+
+def _result(report: Report, tables: dict[str, Any]) -> Html:
+    shown, tables["waterfall"] = money.waterfall(report)
+    return join(money.verdict(report), money.five(report), shown)
+
+
+def _when(run: Run, report: Report, charts: dict[str, Any]) -> Html:
+    made = build_course(run, report)
+    charts["course"] = made.chart
+    note = (
+        "Drag to zoom into a stretch, shift and drag to move, double click for the whole run. "
+        "Click into the picture and the wheel zooms, or hold ctrl; keys: + − ← → 0. "
+        "Touch: pinch or drag."
+    )
+    if report.fills.count > MOST_DETAILED:
+        note += f" With more than {MOST_DETAILED:,} fills, their details are in fills.parquet only."
+    return chart("course", "Price, inventory, equity", money.when_words(report, made), note=note)
+
+
+def _fills(run: Run, report: Report, charts: dict[str, Any], tables: dict[str, Any]) -> Html:
+    charts["markouts"], told = fills.markout_curve(run, report)
+    curve = chart(
+        "markouts", "Edge left after a fill", told,
+        note="bps of notional, before fees, + is in our favour; weighted by notional. Shaded: 95 % "
+        "interval, fills of one minute counting as one piece. Click a name to show or hide it.",
+    )  # fmt: skip
+    kinds, tables["kinds"] = fills.by_kind(run)
+    small = []
+    for name, title, made in (
+        ("queue", "Place in the queue", fills.queue_chart(run, report)),
+        ("waits", "Time to fill", fills.wait_chart(run, report)),
+        ("pace", "Fills over the run", fills.pace_chart(run, report)),
+    ):
+        charts[name], words = made
+        small.append(chart(name, title, words, note="Counts of this run; no interval."))
+    return join(
+        tag("div", curve, kinds, class_="columns"),
+        tag("div", *small, class_="columns three"),
+    )
+
+
+def _doubt(run: Run, report: Report, tables: dict[str, Any]) -> Html:
+    shown, tables["flags"] = doubt.flags(report)
+    return join(
+        tag("div", shown, doubt.unknowns(report), class_="columns"),
+        doubt.session(report),
+        doubt.other_assumptions(report, lookup.shown_folder(run.folder)),
+    )
+
+
+def _beliefs(run: Run, report: Report, charts: dict[str, Any]) -> Html:
+    made, words = beliefs.belief_chart(run, report)
+    parts: list[object] = []
+    if made is not None:
+        charts["believed"] = made
+        against = "truth" if run.info.tape.get("truth") else "realised"
+        note = {
+            "truth": "Dashed: the truth of the generated tape, where its model has one.",
+            "realised": "Dashed: volatility that the next minutes realised, itself an estimate.",
+        }[against]
+        parts.append(chart("believed", "Beliefs", words, note=f"{note} The axis zooms with the one "
+                           "above."))  # fmt: skip
+    else:
+        parts.append(tag("p", "No belief was ever known: the estimators were off, or the run too "
+                         "short.", class_="words"))  # fmt: skip
+    parts.append(beliefs.belief_table(report))
+    made, words = beliefs.memory_chart(run)
+    if made is not None:
+        charts["memory"] = made
+        parts.append(chart("memory", "Memory of the strategy", words))
+    return join(*parts)
+
+
+def _tables(run: Run, report: Report, tables: dict[str, Any]) -> Html:
+    by_hour, tables["hours"] = lookup.hours(report)
+    return join(lookup.orders(report), lookup.latency(run), by_hour,
+                lookup.configuration(run, report), lookup.digests(run, report))  # fmt: skip
