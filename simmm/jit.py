@@ -55,6 +55,7 @@ __all__ = [
     "code_digest",
     "compiled",
     "compiled_as",
+    "direct",
     "kernel",
     "load_kernels",
     "load_module",
@@ -161,6 +162,20 @@ def compiled(function: Function) -> Function:
     entry: Any = numba.njit(**options)(function)
     entry._cache = _Store(entry.py_func)
     return entry
+
+
+def direct(entry: Function, *arguments: Any) -> Function:
+    """Return an entry's machine code for arguments of these very types.
+
+    It doesn't look at what it is given, which costs most of a short call: whoever calls it
+    answers for types, layout and number of the arguments. In interpreted mode it is the function.
+    """
+    if INTERPRETED:
+        return entry
+    dispatcher: Any = entry
+    types = tuple(numba.typeof(argument) for argument in arguments)
+    dispatcher.compile(types)
+    return dispatcher.overloads[types].entry_point
 
 
 def records(array: np.ndarray) -> np.ndarray:

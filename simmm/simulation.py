@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numba.core.errors import NumbaError
 
-from simmm.engine import link, open_run
+from simmm.engine import Advance, link, open_run
 from simmm.errors import RunError, StrategyError
-from simmm.feed import Feed
-from simmm.jit import INTERPRETED, records
+from simmm.feed import Feed, whole_numbers
+from simmm.jit import INTERPRETED, direct, records
 from simmm.latency import LATENCY_FORMS
 from simmm.market import MarketRules
 from simmm.math import stream_key
@@ -46,7 +46,8 @@ from simmm.venue.fills import end_order
 from simmm.venue.queue import queue_model
 
 #: Table name, and the counter and buffer of `records.Outputs` it is drained from.
-TABLES = ("fills", "orders", "intents", "equity", "beliefs", "mids", "heard")
+TABLES = tuple(name[2:] for name in (Outputs.names or ()) if name.startswith("n_"))
+_BELIEFS = TABLES.index("beliefs")
 Sink = Callable[[str, np.ndarray], None]
 
 
@@ -139,9 +140,12 @@ class Simulation:
         self.params = params
         self.memory_rows = np.zeros(self.outputs["beliefs"].shape[1], strategy.memory.dtype)
         self._write_settings(markets[0], queue.form)
+        numbers = whole_numbers(self.outputs)
+        self._counts = numbers[: len(TABLES)]  # in the order of `TABLES`
         self.rows = 0  # of the tape, applied at the venue so far
         self.heard: Feed | None = None  # what `run` was fed through
         self.advance = link(strategy, queue)
+        self._entries: dict[int, Advance] = {}  # by the feed's capacity
         self._state = tuple(
             records(array)
             for array in (
@@ -269,11 +273,15 @@ class Simulation:
 
     def _call(self, feed: Feed) -> None:
         try:
+            entry = self._entries.get(feed.capacity)
+            if entry is None:
+                entry = direct(self.advance, feed.windows, *self._state)
+                self._entries[feed.capacity] = entry
             if INTERPRETED:
                 with compiled_arithmetic():
-                    self.advance(feed.windows, *self._state)
+                    entry(feed.windows, *self._state)
             else:
-                self.advance(feed.windows, *self._state)
+                entry(feed.windows, *self._state)
         except (NumbaError, ArithmeticError, LookupError, ValueError, AssertionError) as error:
             raise explain(error, self.strategy, int(self.makers["now"][0])) from error
 
@@ -297,16 +305,16 @@ class Simulation:
 
     def drain(self, sink: Sink) -> None:
         """Hand all written rows to the sink and empty the buffers."""
+        counts = self._counts.tolist()
+        if not any(counts):
+            return
         out = self.outputs[0]
-        count = int(out["n_beliefs"])
-        if count and self.strategy.recorded:
-            sink("memory", self.memory_rows[:count])
-        for table in TABLES:
-            name = f"n_{table}"
-            count = int(out[name])
+        if counts[_BELIEFS] and self.strategy.recorded:
+            sink("memory", self.memory_rows[: counts[_BELIEFS]])
+        for table, count in zip(TABLES, counts, strict=True):
             if count:
                 sink(table, out[table][:count])
-                out[name] = 0
+        self._counts[:] = 0
 
     def finish(self, sink: Sink) -> None:
         """Write the rows of the orders that still rest when the run is over."""

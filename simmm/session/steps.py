@@ -34,7 +34,7 @@ class Steps:
     @property
     def bound_ts(self) -> int:
         """No unknown packet arrives before this, ns."""
-        return int(self.feed.array[-1]["bound_ts"])
+        return self.feed.bound_ts
 
     def hear(self, packet: Packet) -> tuple[bytes, bytes]:
         """Give one packet; return responses heard and intents sent, as rows."""
