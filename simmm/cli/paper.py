@@ -9,7 +9,9 @@ from simmm.cli.options import change_options, load
 from simmm.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from simmm.session.pace import Pace
+    from collections.abc import Callable
+
+    from simmm.session.pace import Pace, Watcher
 
 _TAPE = "tape"
 _NO_FEED = (
@@ -78,17 +80,15 @@ def paper(
 
     from simmm.session import paper as session
 
-    folder: Path
+    watcher, say = _watcher(quiet)
     if resume is not None:
-        with _view(quiet) as view:
-            folder = session.resume(resume, pace=pace, notify=_say, watcher=view)
+        folder = session.resume(resume, pace=pace, notify=say, watcher=watcher)
     else:
         assert feed is not None
-        resolved = load(scenario, tapes=(), **_fed(feed, options))
-        with _view(quiet) as view:
-            folder = session.start(
-                resolved, feed=feed, hours=hours, pace=pace, out=out, notify=_say, watcher=view
-            )
+        folder = session.start(
+            load(scenario, tapes=(), **_fed(feed, options)),
+            feed=feed, hours=hours, pace=pace, out=out, notify=say, watcher=watcher,
+        )  # fmt: skip
     if quiet:
         click.echo(folder)
         return
@@ -138,17 +138,12 @@ def _alone(context: click.Context) -> None:
         )
 
 
-def _view(quiet: bool) -> Any:
-    from contextlib import nullcontext
-
-    from simmm.session.pace import Watcher
-
-    if quiet:
-        return nullcontext(Watcher())
+def _watcher(quiet: bool) -> "tuple[Watcher, Callable[[str], None]]":
+    """Return what shows the session, and what prints lines beside it."""
+    from simmm.session.pace import Unwatched
     from simmm.session.view import View
 
-    return View()
-
-
-def _say(line: str) -> None:
-    click.echo(f"simmm: {line}", err=True)
+    if quiet:
+        return Unwatched(), lambda line: click.echo(f"simmm: {line}", err=True)
+    view = View()
+    return view, lambda line: view.say(f"simmm: {line}")

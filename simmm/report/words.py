@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,3 +103,16 @@ def moment(ts_ns: int, seconds: bool = True) -> str:
         return f"{ts_ns} ns"
     text = when.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
     return f"{text}.{rest // 1_000_000:03d}" if seconds and rest else text
+
+
+def value_text(value: Any) -> str:
+    """A value of the scenario as one writes it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, list):
+        return f"[{', '.join(value_text(item) for item in value)}]"
+    return str(value)

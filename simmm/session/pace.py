@@ -4,21 +4,52 @@ from __future__ import annotations
 
 import math
 import time
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Protocol
 
 from simmm.errors import ScenarioError
 from simmm.session.snapshot import Snapshot
 
 
-class Watcher:
-    """What shows a running session; this one shows nothing."""
+class Watcher(Protocol):
+    """What shows a running session while its context lasts."""
 
     def due(self) -> bool:
         """Return whether a new snapshot is wanted now."""
-        return False
 
     def update(self, snapshot: Snapshot) -> None:
         """Show a snapshot."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Unwatched:
+    """Shows nothing."""
+
+    def due(self) -> bool:
+        """Return False."""
+        return False
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Do nothing."""
+
+    def __enter__(self) -> Unwatched:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
 
 
 class Pace(NamedTuple):

@@ -32,7 +32,7 @@ from simmm.session.header import (
     simulation_of,
 )
 from simmm.session.journal import FILE_NAME, HEADER, JournalWriter
-from simmm.session.pace import REAL_TIME, Pace, Watcher, check_pace
+from simmm.session.pace import REAL_TIME, Pace, Unwatched, Watcher, check_pace
 from simmm.session.playing import Session
 from simmm.simulation import Simulation
 from simmm.strategy.load import load_strategy
@@ -108,7 +108,7 @@ def start(
         _write_text(place.partial / SCENARIO_FILE, resolved.to_yaml())
         journal = JournalWriter(place.partial / FILE_NAME)
         journal.write(HEADER, msgspec.json.encode(header))
-        session = Session(place, header, simulation, journal, pace, watcher or Watcher())
+        session = Session(place, header, simulation, journal, pace, watcher or Unwatched())
         session.spool.cut({})
         return session.run(resolved, stream, say)
 
@@ -154,7 +154,7 @@ def resume(
                 f"({header.simmm_version}); it can't be taken up with this one"
             )
         simulation.prepare()
-        session = Session(place, header, simulation, None, pace, watcher or Watcher())
+        session = Session(place, header, simulation, None, pace, watcher or Unwatched())
         session.catch_up()
         return session.run(resolved, stream, say)
 

@@ -40,6 +40,7 @@ from simmm.session.journal import (
 )
 from simmm.session.pace import Clock, Pace, Watcher
 from simmm.session.running import Running, StepTimes, Tally
+from simmm.session.snapshot import Snapshot
 from simmm.session.spool import Spool
 from simmm.session.steps import Steps
 from simmm.simulation import Simulation
@@ -154,7 +155,9 @@ class Session:
         started_s = time.perf_counter()
         try:
             if self.over is None:
-                asyncio.run(self._play(stream, say))
+                with self.watcher:
+                    asyncio.run(self._play(stream, say))
+                    self.watcher.update(self._snapshot())
             assert self.journal is not None
             assert self.over is not None
             self.journal.close()
@@ -272,8 +275,11 @@ class Session:
 
     def _show(self) -> None:
         if self.watcher.due():
-            size = self.journal.place.offset if self.journal is not None else 0
-            self.watcher.update(self.running.snapshot(self.pace.speed, self._checkpoint_ts, size))
+            self.watcher.update(self._snapshot())
+
+    def _snapshot(self) -> Snapshot:
+        size = self.journal.place.offset if self.journal is not None else 0
+        return self.running.snapshot(self.pace.speed, self._checkpoint_ts, size)
 
     def _checkpoint(self, ts: int) -> None:
         assert self.journal is not None

@@ -18,6 +18,7 @@ from simmm.session.steps import Steps
 
 _HORIZON_NS = round(SPLIT_HORIZON_S * 1e9)
 _RECENT = 1 << 14
+_ENOUGH = 20  # steps before anything is said of their time
 _BELIEFS = (("sigma", "bps / √s"), ("kappa", "1 / bps"), ("arrival", "1 / s"))
 _NEVER_HEARD_NS = 1 << 61
 
@@ -80,9 +81,10 @@ class StepTimes:
             self.longest = elapsed_us
 
     def quantile(self, q: float) -> float | None:
-        """Quantile over the recent steps, None before the first."""
-        recent = self._recent[: min(self.count, _RECENT)]
-        return float(np.quantile(recent, q)) if recent.size else None
+        """Quantile over the recent steps, None while they are few."""
+        if self.count < _ENOUGH:
+            return None
+        return float(np.quantile(self._recent[: min(self.count, _RECENT)], q))
 
 
 class Running:
@@ -115,6 +117,7 @@ class Running:
         spread, adverse = tally.spread * scale, tally.adverse_now(mid2) * scale
         fees = -int(account["fees"]) * rules.money_quantum
         record = maker["record"]
+        now_ns = min(steps.bound_ts, settings.end_ns)
         return Snapshot(
             symbol=rules.symbol,
             venue=rules.venue,
@@ -122,7 +125,7 @@ class Running:
             strategy=steps.simulation.strategy.name,
             feed=self._header.feed,
             speed=speed,
-            now_ns=steps.bound_ts,
+            now_ns=now_ns,
             start_ns=settings.t0_ns,
             quote_start_ns=settings.quote_start_ns,
             end_ns=settings.end_ns,
@@ -133,7 +136,7 @@ class Running:
             ask=_known(record["ask_px"], quantum),
             bid_size=_known(record["bid_qty"], lot),
             ask_size=_known(record["ask_qty"], lot),
-            mid_age_s=(steps.bound_ts - int(maker["last_packet_ts"])) / 1e9
+            mid_age_s=(now_ns - int(maker["last_packet_ts"])) / 1e9
             if maker["last_packet_ts"]
             else None,
             quotes=self._quotes(rules),
@@ -183,7 +186,7 @@ class Running:
                         leaves=int(order["leaves"]) * lot,
                         ahead=None if ahead is None else max(ahead, 0.0) * lot,
                         shown=None if lots < 0 else lots * lot,
-                        age_s=max(self._steps.bound_ts - int(order["placed_ts"]), 0) / 1e9,
+                        age_s=max(int(venue["now"]) - int(order["placed_ts"]), 0) / 1e9,
                     )
                 )
         return tuple(found)

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from simmm.report.compare.figures import PAIRED
 from simmm.report.compare.schema import Agreement, Comparison, Figure, Group, Side, Value
-from simmm.report.terminal.context import value_text
-from simmm.report.words import aligned, decimals_for, duration, fixed, moment
+from simmm.report.words import aligned, decimals_for, duration, fixed, moment, value_text
 
 NOTABLE = "●"
 _TOGETHER = ("money", "bps")  # kinds whose rows have as many decimals as the largest of them

@@ -14,6 +14,7 @@ from simmm.report.build import load
 from simmm.report.schema import Report
 from simmm.report.terminal import activity, context, profit
 from simmm.report.terminal.parts import side_by_side
+from simmm.report.terminal.session import session
 
 __all__ = ["render"]
 
@@ -50,4 +51,7 @@ def render(run: Report | str | Path, console: Console, folder: str | Path | None
         (context.unknowns(report), context.configuration(report)),
     ):
         console.print(side_by_side(console, left, right))
+    behind = session(report)
+    if behind is not None:
+        console.print(behind)
     console.print(context.identity(report, None if folder is None else str(folder)))

@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from simmm.report.build import FILE_NAME
+from simmm.report.page import PAGE_NAME
 from simmm.report.schema import Report
 from simmm.report.terminal.parts import FAINT, pairs, section
+from simmm.report.words import value_text
 
 _DIGEST_SHOWN = 16
 
@@ -43,19 +45,6 @@ def configuration(report: Report) -> RenderableType:
     )
 
 
-def value_text(value: Any) -> str:
-    """A value of the scenario as one writes it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    if isinstance(value, list):
-        return f"[{', '.join(value_text(item) for item in value)}]"
-    return str(value)
-
-
 def identity(report: Report, folder: str | None) -> RenderableType:
     """Digests by which this run is known to be the same as another, and its folder."""
     run = report.run
@@ -77,8 +66,8 @@ def identity(report: Report, folder: str | None) -> RenderableType:
     note = f"{made}." + (f" Run of {run.created}." if run.created else "")
     parts: list[RenderableType] = [pairs(rows)]
     if folder:
-        written = Path(folder) / FILE_NAME
-        place = written if written.exists() else Path(folder)
+        written = (Path(folder) / name for name in (PAGE_NAME, FILE_NAME))
+        place = next((path for path in written if path.exists()), Path(folder))
         parts.append(Text(str(place), style="bold", overflow="fold"))
     return section("Digests", *parts, note=note)
 
