@@ -7,17 +7,12 @@ import click
 
 from simmm.cli.options import change_options, load
 from simmm.errors import ScenarioError
+from simmm.scenario.feeds import feed_sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simmm.session.pace import Pace, Watcher
-
-_TAPE = "tape"
-_NO_FEED = (
-    "there is no live feed yet: the adapter for Hyperliquid is still to come; play a tape as one "
-    "with --feed tape:PATH (or --feed tape for the scenario's own)"
-)
 
 
 @click.command()
@@ -74,8 +69,6 @@ def paper(
     pace = _pace(speed, checkpoint_minutes)
     if resume is not None:
         _alone(click.get_current_context())
-    elif feed is None:
-        raise ScenarioError(_NO_FEED)
     from rich.console import Console
 
     from simmm.session import paper as session
@@ -84,10 +77,10 @@ def paper(
     if resume is not None:
         folder = session.resume(resume, pace=pace, notify=say, watcher=watcher)
     else:
-        assert feed is not None
+        options["sets"] = feed_sets(feed, options["sets"])
         folder = session.start(
-            load(scenario, tapes=(), **_fed(feed, options)),
-            feed=feed, hours=hours, pace=pace, out=out, notify=say, watcher=watcher,
+            load(scenario, tapes=(), **options),
+            feed=str(feed), hours=hours, pace=pace, out=out, notify=say, watcher=watcher,
         )  # fmt: skip
     if quiet:
         click.echo(folder)
@@ -95,18 +88,6 @@ def paper(
     from simmm.report.terminal import render
 
     render(folder, Console())
-
-
-def _fed(feed: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with the feed's tape among them."""
-    kind, colon, name = feed.partition(":")
-    if kind != _TAPE or (colon and not name):
-        raise ScenarioError(f"--feed: {feed!r} is no feed; {_NO_FEED}")
-    if not colon:
-        return options
-    path = Path(name)
-    field = "tape.file" if path.exists() or path.suffix or len(path.parts) > 1 else "tape.dataset"
-    return {**options, "sets": (*options["sets"], f"{field}={name}")}
 
 
 def _pace(speed: str, checkpoint_minutes: float) -> "Pace":

@@ -47,7 +47,8 @@ def _open(folder: Path, report: "Report") -> None:
     """Open the page in the default browser; where there is none, say where it is."""
     import webbrowser
 
-    from simmm.report.page import PAGE_NAME, write_page
+    from simmm.report.files import PAGE_NAME
+    from simmm.report.page import write_page
 
     path = folder / PAGE_NAME
     if not path.is_file():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +10,12 @@ import msgspec
 from simmm.errors import RunError
 from simmm.report import activity
 from simmm.report.calibration import calibration
+from simmm.report.files import FILE_NAME, write_whole
 from simmm.report.hourly import curve, hours
 from simmm.report.intervals import exact_dot, exact_sum
 from simmm.report.inventory import inventory, quoting
 from simmm.report.markouts import markouts
+from simmm.report.page import write_page
 from simmm.report.performance import METHOD, net_and_risk
 from simmm.report.schema import (
     SCHEMA_VERSION,
@@ -34,8 +34,6 @@ from simmm.report.unknowns import unknowns
 from simmm.report.verdict import verdict
 from simmm.scenario.fields import REQUIRED, leaves
 from simmm.scenario.schema import Scenario
-
-FILE_NAME = "report.json"
 
 
 def build(folder: str | Path) -> Report:
@@ -83,8 +81,6 @@ def write(folder: str | Path, report: Report | None = None) -> Report:
 
     Each file is written whole or not at all.
     """
-    from simmm.report.page import write_page  # it writes with `write_whole`
-
     folder = Path(folder)
     if report is None:
         report = build(folder)
@@ -125,31 +121,6 @@ def decode(content: bytes, path: Path) -> Report:
             "install a newer simmm, or use --rebuild"
         )
     raise RunError(f"{path}: schema {version} is no longer read; use --rebuild to make it again")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside it and rename it.
-
-    Raises
-    ------
-    RunError
-        The folder cannot be written or the disk is full; nothing is left behind.
-    """
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
 
 
 class _Version(msgspec.Struct):

@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 
 from simmm.errors import GoldenError
-from simmm.report.build import build, write_whole
+from simmm.report.build import build
+from simmm.report.files import write_whole
 from simmm.report.schema import Report
 from simmm.report.tables import Columns, read_run
 

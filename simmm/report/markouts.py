@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from simmm.report.intervals import weighted_mean
-from simmm.report.schema import HORIZONS_S, Markout
+from simmm.report.schema import HORIZONS_S, Markout, Report
 from simmm.report.tables import Run
 
 CLUSTER_NS = 60_000_000_000
@@ -49,3 +49,11 @@ def markouts(run: Run) -> list[Markout]:
                 )
             )
     return found
+
+
+def find_markout(report: Report, horizon_s: float, side: str) -> Markout | None:
+    """The markout of one horizon and side."""
+    for entry in report.markouts:
+        if entry.horizon_s == horizon_s and entry.side == side:
+            return entry
+    return None

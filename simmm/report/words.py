@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -116,3 +116,9 @@ def value_text(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(value_text(item) for item in value)}]"
     return str(value)
+
+
+def numbers(values: Sequence[float | None], figures: int = 3, sign: bool = False) -> list[str]:
+    """Numbers of one column, with the same count of decimals so that points stand in line."""
+    decimals = decimals_for(values, figures)
+    return [fixed(value, decimals, sign) for value in values]

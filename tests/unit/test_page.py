@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from simmm.cli.report import report as command
 from simmm.errors import RunError
 from simmm.report import build, words, write
-from simmm.report.page import PAGE_NAME, course, pack, page, shell, write_page
+from simmm.report.files import PAGE_NAME
+from simmm.report.page import course, pack, page, shell, write_page
 from simmm.report.schema import Estimate, Late, OtherKnowledge, Session
 from simmm.report.tables import read_run
 from tests.unit.report_fixture import START, S, drawn_run, write_run

@@ -8,13 +8,14 @@ import msgspec
 import numpy as np
 
 from simmm.errors import RunError
-from simmm.report.build import build, write_whole
+from simmm.report.build import build
 from simmm.report.compare.configuration import configuration
 from simmm.report.compare.divergence import agreements
 from simmm.report.compare.figures import comparable, groups
 from simmm.report.compare.pairing import pairing, step_ns
 from simmm.report.compare.schema import COMPARISON_SCHEMA, Comparison, Curves, Side
 from simmm.report.compare.verdict import notes, verdict
+from simmm.report.files import write_whole
 from simmm.report.hourly import worth_at
 from simmm.report.schema import Report
 from simmm.report.tables import Run, read_run

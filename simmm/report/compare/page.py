@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from simmm.report.build import write_whole
 from simmm.report.compare import shown
 from simmm.report.compare.schema import Comparison, Figure, Group
+from simmm.report.files import write_whole
 from simmm.report.page.pack import packed
 from simmm.report.page.shell import Html, Section, chart, document, field, join, table, tag
 

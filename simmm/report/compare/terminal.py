@@ -14,7 +14,6 @@ from simmm.report.terminal.parts import (
     FAINT,
     HEAD,
     is_wide,
-    numbers,
     plain_table,
     room,
     section,
@@ -22,6 +21,7 @@ from simmm.report.terminal.parts import (
     spark,
     style_of,
 )
+from simmm.report.words import numbers
 
 _MARKS = {"same": "=", "better": "▲", "worse": "▼", "undecided": "◆"}
 

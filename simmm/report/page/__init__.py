@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from simmm.report.files import PAGE_NAME, write_whole
 from simmm.report.page import beliefs, doubt, fills, lookup, money
 from simmm.report.page.course import MOST_DETAILED, build_course
 from simmm.report.page.shell import Html, Section, chart, document, join, tag
@@ -17,9 +18,7 @@ from simmm.report.schema import Report
 from simmm.report.tables import Run, read_run
 from simmm.report.words import duration, moment
 
-__all__ = ["PAGE_NAME", "page", "write_page"]
-
-PAGE_NAME = "report.html"
+__all__ = ["page", "write_page"]
 
 
 def write_page(folder: Path, report: Report) -> Path:
@@ -30,8 +29,6 @@ def write_page(folder: Path, report: Report) -> Path:
     RunError
         The folder is no run, a table is not readable, or the file cannot be written.
     """
-    from simmm.report.build import write_whole  # which calls this function
-
     path = Path(folder) / PAGE_NAME
     write_whole(path, page(read_run(folder), report).encode("utf-8"))
     return path

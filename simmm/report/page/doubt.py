@@ -7,8 +7,7 @@ from typing import Any
 from simmm.report.page.money import interval
 from simmm.report.page.shell import Html, commands, field, figure, table, tag
 from simmm.report.schema import Report, Session
-from simmm.report.terminal.parts import numbers
-from simmm.report.words import decimals_for, duration, fixed, percent, signed
+from simmm.report.words import decimals_for, duration, fixed, numbers, percent, signed
 
 _FLAGS = {
     "crossed": ("crossed", "the other side's best reached our price; nothing printed that we could "

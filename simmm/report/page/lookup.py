@@ -13,8 +13,7 @@ from simmm.report.page.doubt import short
 from simmm.report.page.shell import Html, commands, escape, field, figure, join, table, tag
 from simmm.report.schema import Report
 from simmm.report.tables import Run
-from simmm.report.terminal.parts import numbers
-from simmm.report.words import amount, duration, fixed, moment, percent, value_text
+from simmm.report.words import amount, duration, fixed, moment, numbers, percent, value_text
 
 _QUANTILES = (("p05", "5 %"), ("p25", "25 %"), ("p50", "median"), ("p75", "75 %"),
               ("p95", "95 %"), ("mean", "mean"))  # fmt: skip

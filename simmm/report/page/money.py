@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from simmm.report.markouts import find_markout
 from simmm.report.page.course import Course
 from simmm.report.page.shell import Html, escape, field, figure, join, tag
 from simmm.report.schema import SPLIT_HORIZON_S, Estimate, Report
-from simmm.report.terminal.parts import numbers
-from simmm.report.terminal.profit import find_markout
-from simmm.report.words import amount, decimals_for, duration, fixed, moment, percent, signed
+from simmm.report.words import (
+    amount,
+    decimals_for,
+    duration,
+    fixed,
+    moment,
+    numbers,
+    percent,
+    signed,
+)
 
 _MARKS = {"earned": "▲", "lost": "▼", "undecided": "◆", "idle": "○"}
 _NAMES = {"adverse": "adverse moves"}

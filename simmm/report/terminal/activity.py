@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import RenderableType
 from rich.text import Text
 
+from simmm.report.markouts import find_markout
 from simmm.report.schema import HORIZONS_S, Calibration, Estimate, Report
-from simmm.report.terminal.parts import FAINT, numbers, pairs, plain_table, section, style_of
-from simmm.report.terminal.profit import find_markout
-from simmm.report.words import decimals_for, duration, fixed, percent
+from simmm.report.terminal.parts import FAINT, pairs, plain_table, section, style_of
+from simmm.report.words import decimals_for, duration, fixed, numbers, percent
 
 _FLAG_NAMES = {
     "crossed": ("crossed", "other side's best reached us"),

@@ -9,8 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simmm.report.build import FILE_NAME
-from simmm.report.page import PAGE_NAME
+from simmm.report.files import FILE_NAME, PAGE_NAME
 from simmm.report.schema import Report
 from simmm.report.terminal.parts import FAINT, pairs, section
 from simmm.report.words import value_text

@@ -14,7 +14,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from simmm.report.words import aligned, decimals_for, fixed
+from simmm.report.words import aligned, fixed
 
 GAIN = "color(32)"
 LOSS = "color(166)"
@@ -83,12 +83,6 @@ def is_wide(console: Console) -> bool:
 def room(console: Console) -> int:
     """Columns that one section has."""
     return (console.width - 4) // 2 if is_wide(console) else console.width
-
-
-def numbers(values: Sequence[float | None], figures: int = 3, sign: bool = False) -> list[str]:
-    """Numbers of one column, with the same count of decimals so that points stand in line."""
-    decimals = decimals_for(values, figures)
-    return [fixed(value, decimals, sign) for value in values]
 
 
 def reach(low: float | None, high: float | None, decimals: int) -> str:

@@ -7,12 +7,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from simmm.report.schema import SPLIT_HORIZON_S, Hour, Markout, Report
+from simmm.report.markouts import find_markout
+from simmm.report.schema import SPLIT_HORIZON_S, Hour, Report
 from simmm.report.terminal.parts import (
     FAINT,
     HEAD,
     is_wide,
-    numbers,
     pairs,
     plain_table,
     reach,
@@ -29,6 +29,7 @@ from simmm.report.words import (
     duration,
     fixed,
     moment,
+    numbers,
     percent,
     signed,
 )
@@ -118,14 +119,6 @@ def _five_cells(report: Report) -> list[tuple[str, str, str, str, float]]:
          reach(edge.low, edge.high, edge_decimals) if edge else "", "bps, before fees",
          value or 0.0),
     ]  # fmt: skip
-
-
-def find_markout(report: Report, horizon_s: float, side: str) -> Markout | None:
-    """The markout of one horizon and side."""
-    for entry in report.markouts:
-        if entry.horizon_s == horizon_s and entry.side == side:
-            return entry
-    return None
 
 
 def split(report: Report, console: Console) -> RenderableType:

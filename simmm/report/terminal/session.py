@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from simmm.report.schema import OtherKnowledge, Report, Session
-from simmm.report.terminal.parts import numbers, pairs, plain_table, reach, section
-from simmm.report.words import decimals_for
+from simmm.report.terminal.parts import pairs, plain_table, reach, section
+from simmm.report.words import decimals_for, numbers
 
 
 def session(report: Report) -> RenderableType | None:

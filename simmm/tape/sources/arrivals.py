@@ -139,6 +139,8 @@ class Repair:
         self._seq = 0  # of the next message
         self._newest, self._anchor = 0, 0
         self._clock = _FAR_BELOW
+        self.rows = self.early = 0  # repaired; of these seen before they happened
+        self.earliest_ns = 0  # by how much at most
         self._last: dict[int, np.ndarray] = {}  # newest message of each channel
         self._contents, self._identities = _Recent(), _Recent()
         self._book_exch, self._book_local = 0, 0
@@ -259,6 +261,10 @@ class Repair:
 
     def _mend_clock(self, rows: np.ndarray, starts: np.ndarray) -> None:
         """Raise `local_ts` to `exch_ts`, and so that no message arrives before an earlier one."""
+        early = rows["exch_ts"] - rows["local_ts"]
+        self.rows += len(rows)
+        self.early += int(np.count_nonzero(early > 0))
+        self.earliest_ns = max(self.earliest_ns, int(early.max()))
         least = np.maximum.reduceat(np.maximum(rows["local_ts"], rows["exch_ts"]), starts)
         clock = np.maximum(np.maximum.accumulate(least), self._clock)
         mended = np.repeat(clock, np.diff(starts, append=len(rows)))

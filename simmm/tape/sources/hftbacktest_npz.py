@@ -57,7 +57,8 @@ def convert(sources: Sequence[Path], target: Path, options: SourceOptions) -> Co
     Parameters
     ----------
     sources
-        Files that follow one another in time; a file of an initial snapshot may stand first.
+        Files that follow one another in time. A file of an initial snapshot may stand before the
+        others; where its rows have no time, they get that of the first event after them.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def convert(sources: Sequence[Path], target: Path, options: SourceOptions) -> Co
         reading.assumed["symbol"] = f"{symbol}, from the file's name"
     reading.assumed["seq"] = "neighbours of one kind with equal clocks are one message"
     info = write_merged(
-        [_messages(path, reading) for path in sources],
+        [_in_turn(sources, reading)],
         target,
         market=lambda: market_rules(
             symbol, "unknown", reading.prices, reading.sizes, options, reading.assumed
@@ -222,11 +223,12 @@ class _Messages:
             shown = levels & (values > 0)
             bad = np.zeros(len(values), bool)
             bad[shown] = steps.bad(values[shown])
-            if bad.any() and steps.given:
-                place = int(np.argmax(bad))
+            large = shown & steps.too_large(np.where(shown, values, 0.0))
+            if large.any() or (steps.given and bad.any()):
+                place = int(np.argmax(large if large.any() else bad))
+                what = "too large" if large.any() else f"no multiple of {steps.given}"
                 raise TapeError(
-                    f"{self._path}: row {places[place]}, {name}: {values[place]} is no multiple of "
-                    f"{steps.given}"
+                    f"{self._path}: row {places[place]}, {name}: {values[place]} is {what}"
                 )
             if bad.any():
                 least = 10.0**-steps.decimals
@@ -299,7 +301,44 @@ class _Messages:
         self._image_seen = self._image_seen or bool(image.any())
 
 
-def _messages(path: Path, reading: _Reading) -> Iterator[np.ndarray]:
+def _in_turn(paths: Sequence[Path], reading: _Reading) -> Iterator[np.ndarray]:
+    """Yield the messages of files, which must follow one another in time."""
+    newest, number = 0, 0
+    for place, path in enumerate(paths):
+        begins = place > 0
+        for rows in _messages(path, reading, paths[place + 1 :]):
+            if len(rows) == 0:
+                continue
+            if begins and rows["local_ts"][0] < newest:
+                raise TapeError(
+                    f"{path}: begins before {paths[place - 1].name} ends; give files in their "
+                    "order, each time once"
+                )
+            begins = False
+            newest = max(newest, int(rows["local_ts"].max()))
+            rows["message"] += number
+            yield rows
+        number += 1 << 40
+
+
+def _with_times(
+    events: np.ndarray, path: Path, later: Sequence[Path], reading: _Reading
+) -> np.ndarray:
+    """Give an initial snapshot without times those of the first event of the next file."""
+    image = np.isin(events["ev"] & np.uint64(_EVENT_MASK), (_CLEAR, _SNAPSHOT))
+    if not later or not (image & (events["exch_ts"] == 0) & (events["local_ts"] == 0)).all():
+        return events
+    _, following = next(pieces(later[0]))
+    heard = following[_flag(following, LOCAL_EVENT)]
+    following = heard if len(heard) else following
+    events["local_ts"] = following["local_ts"][0]
+    happened = following["exch_ts"][following["exch_ts"] > 0]
+    events["exch_ts"] = happened.min() if len(happened) else 0
+    reading.assumed["initial_snapshot"] = f"{path.name} shows the first moment of {later[0].name}"
+    return events
+
+
+def _messages(path: Path, reading: _Reading, later: Sequence[Path]) -> Iterator[np.ndarray]:
     """Yield a file's messages, whole, as rows of `arrivals.ARRIVED`."""
     flagged = _survey(path, reading)
     put_together = _Messages(path, reading)
@@ -310,5 +349,6 @@ def _messages(path: Path, reading: _Reading) -> Iterator[np.ndarray]:
             neither = ~heard & ~_flag(events, EXCH_EVENT)
             reading.count("rows_of_nobody_dropped", np.count_nonzero(neither))
             events, places = events[heard], places[heard]
+        events = _with_times(events, path, later, reading)
         yield put_together.take(put_together.rows(events, places))
     yield put_together.take(np.empty(0, ARRIVED), final=True)

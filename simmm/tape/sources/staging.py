@@ -44,6 +44,9 @@ _STAGED = np.dtype(
     ]
 )
 _PIECE_ROWS = 1 << 18
+_LONGEST_NS = 1 << 59  # eight times as much is counted in 63 bits
+#: Where more of the rows than this were seen before they happened, the user is told.
+_EARLY_SHARE = 0.01
 _STRETCH_ROWS = 1 << 16
 
 
@@ -82,6 +85,12 @@ def write_merged(
         rules = market()
         if staging.rows == 0:
             raise TapeError(f"{target}: none of the recording's rows is left to write")
+        if repair.early > _EARLY_SHARE * repair.rows:
+            assumed["local_ts"] = (
+                f"exch_ts in {repair.early / repair.rows:.1%} of the rows, which were seen before "
+                f"they happened, by up to {repair.earliest_ns / 1e6:.3f} ms; --clock-shift-ms "
+                "shifts the recorder's clock instead"
+            )
         gaps = [*repair.gaps, *repair.silences()]
         made = {**source, "counts": counts, "assumed": assumed}
         return staging.write(rules, gaps, made)
@@ -213,8 +222,10 @@ class Staging:
 
 def _causal_order(rows: np.ndarray) -> np.ndarray:
     """Return the order by exch_ts, kind and seq of rows whose seq rises where these are equal."""
-    since = rows["exch_ts"] - rows["exch_ts"].min()
-    return np.argsort(since * 8 + RANKS[rows["tag"] & KIND_MASK], kind="stable")
+    exch, rank = rows["exch_ts"], RANKS[rows["tag"] & KIND_MASK]
+    if len(rows) and int(exch.max()) - int(exch.min()) >= _LONGEST_NS:
+        return np.lexsort((rank, exch))
+    return np.argsort((exch - exch[:1]) * 8 + rank, kind="stable")  # one key is faster
 
 
 def _with_gaps(stretches: Iterable[np.ndarray], gaps: list[Gap]) -> Iterator[np.ndarray]:

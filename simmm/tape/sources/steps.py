@@ -11,6 +11,7 @@ from simmm.tape.sources.neutral import derive_market
 from simmm.tape.sources.registry import SourceOptions
 
 _MOST_DECIMALS = 10
+_MOST_STEPS = float(1 << 52)  # floats tell all whole numbers up to here apart
 #: A step is one of these times a power of ten, and at most this share of the lowest price.
 _LEADING = (50, 25, 20, 10)
 _LARGEST_SHARE = Decimal("0.01")
@@ -19,7 +20,9 @@ _LARGEST_SHARE = Decimal("0.01")
 def off_grid(values: np.ndarray, unit: float) -> np.ndarray:
     """Return which values are no multiple of `unit`, allowing for rounding of floats."""
     scaled = values / unit
-    return ~(np.abs(scaled - np.rint(scaled)) <= 1e-6 + np.abs(scaled) * 1e-15)
+    whole = np.rint(scaled)
+    close = np.abs(scaled - whole) <= 1e-6 + np.abs(scaled) * 1e-15
+    return ~close | ((whole == 0) & (values != 0))
 
 
 def on_grid(values: np.ndarray, unit: str, where: str) -> np.ndarray:
@@ -62,10 +65,16 @@ class Steps:
             self.decimals += 1
             self._common *= 10
         bad = off_grid(values, 10.0**-self.decimals)
-        scaled = np.rint(values * 10.0**self.decimals).astype(np.int64)
+        countable = values[~self.too_large(values)]
+        scaled = np.rint(countable * 10.0**self.decimals).astype(np.int64)
         self._common = int(np.gcd.reduce(scaled, initial=self._common))
         self._lowest = min(self._lowest, float(values.min()))
         return bad
+
+    def too_large(self, values: np.ndarray) -> np.ndarray:
+        """Return which values are more steps than can be counted."""
+        unit = float(self.given) if self.given else 10.0**-self.decimals
+        return values / unit >= _MOST_STEPS
 
     def lot(self) -> str:
         """Return the given step, or the power of ten that all values are multiples of."""

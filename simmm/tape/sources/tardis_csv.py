@@ -20,6 +20,7 @@ from simmm.tape.sources.tardis_files import (
     HEAD,
     TardisFile,
     batches,
+    first_time,
     header,
     listed,
     tardis_file,
@@ -78,10 +79,10 @@ def convert(sources: Sequence[Path], target: Path, options: SourceOptions) -> Co
     files = [tardis_file(path) for source in sources for path in listed(source)]
     if not files:
         raise TapeError(f"{sources[0]}: no CSV file in this folder")
-    files.sort(key=lambda file: list(COLUMNS).index(file.kind))
+    files.sort(key=lambda file: (list(COLUMNS).index(file.kind), first_time(file)))
     reading = Reading(files, options)
     info = write_merged(
-        [_messages(file, reading) for file in files],
+        [_in_turn([file for file in files if file.kind == kind], reading) for kind in COLUMNS],
         target,
         market=reading.market,
         source={"importer": "tardis_csv", "files": [file.path.name for file in files]},
@@ -192,6 +193,26 @@ class _Messages:
         spread = np.repeat(np.where(image, latest, 0), np.diff(starts, append=len(rows)))
         rows["exch_ts"] = np.where(spread > 0, spread, rows["exch_ts"])
         return rows
+
+
+def _in_turn(files: Sequence[TardisFile], reading: Reading) -> Iterator[np.ndarray]:
+    """Yield the messages of files of one data type, which must follow one another in time."""
+    newest, number = 0, 0
+    for place, file in enumerate(files):
+        begins = place > 0
+        for rows in _messages(file, reading):
+            if len(rows) == 0:
+                continue
+            if begins and rows["local_ts"][0] < newest:
+                raise TapeError(
+                    f"{file.path}: begins before {files[place - 1].path.name} ends; give each time "
+                    "once"
+                )
+            begins = False
+            newest = max(newest, int(rows["local_ts"].max()))
+            rows["message"] += number
+            yield rows
+        number += 1 << 40
 
 
 def _messages(file: TardisFile, reading: Reading) -> Iterator[np.ndarray]:

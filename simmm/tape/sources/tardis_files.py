@@ -35,7 +35,7 @@ _TYPES = {
     "timestamp": pa.int64(),
     "local_timestamp": pa.int64(),
 }
-_BLOCK_BYTES = 1 << 23
+_BLOCK_BYTES = 1 << 22
 _ENDINGS = (".csv", ".csv.gz")
 
 
@@ -61,9 +61,21 @@ def header(path: Path) -> list[str]:
     TapeError
         Where the file can't be read or is damaged.
     """
+    return _first_lines(path)[0]
+
+
+def first_time(file: TardisFile) -> int:
+    """Return when a file's first row arrived, µs; 0 if that can't be told."""
+    names, values = _first_lines(file.path)
+    told = dict(zip(names, values, strict=False)).get("local_timestamp", "")
+    return int(told) if told.isdecimal() else 0
+
+
+def _first_lines(path: Path) -> tuple[list[str], list[str]]:
     with _open(path) as file:
         try:
-            return next(csv.reader(file), [])
+            lines = csv.reader(file)
+            return next(lines, []), next(lines, [])
         except (EOFError, OSError, ValueError, csv.Error) as error:
             raise damaged(path, error) from None
 
@@ -97,7 +109,7 @@ def tardis_file(path: Path) -> TardisFile:
     for kind, columns in COLUMNS.items():
         if set(columns) <= set(found):
             return TardisFile(path, kind)
-    there = f"; found {', '.join(found)}"
+    there = "; found " + " ".join(", ".join(found).split())[:200]
     near = next((kind for kind in COLUMNS if kind in path.name), "") or next(
         (kind for kind, mark in _MARKS.items() if mark in found), ""
     )
@@ -122,7 +134,9 @@ def batches(
     )
     try:
         with pacsv.open_csv(
-            file.path, pacsv.ReadOptions(block_size=block_bytes), convert_options=convert
+            file.path,
+            pacsv.ReadOptions(block_size=block_bytes, use_threads=False),
+            convert_options=convert,
         ) as reader:
             yield from reader
     except pa.ArrowInvalid as error:

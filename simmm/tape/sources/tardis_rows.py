@@ -58,7 +58,7 @@ class Reading:
         for name in exchange.dictionary.to_pylist():
             if self.exchange and name != self.exchange:
                 raise TapeError(
-                    f"{file.path}: exchange {name} beside {self.exchange}; convert them one by one"
+                    f"{file.path}: exchange {name!r} beside {self.exchange!r}; convert one alone"
                 )
             self.exchange = name
         names = symbol.dictionary.to_pylist()
@@ -75,7 +75,7 @@ class Reading:
         for file in self.files:
             for batch in batches(file, ("symbol",)):
                 found |= set(batch.column("symbol").dictionary.to_pylist())
-        shown = sorted(found)[:20]
+        shown = [" ".join(name.split()) for name in sorted(found)[:20]]
         more = f" and {len(found) - len(shown)} more" if len(found) > len(shown) else ""
         return f"holds the symbols {', '.join(shown)}{more}"
 
@@ -184,14 +184,16 @@ class Reading:
             shown = values > 0
             bad = np.zeros(len(values), bool)
             bad[shown] = steps.bad(values[shown])
+            large = steps.too_large(values)
+            if large.any() or (steps.given and bad.any()):
+                place = int(np.argmax(large if large.any() else bad))
+                what = "too large" if large.any() else f"no multiple of {steps.given}"
+                raise TapeError(
+                    f"{where.file.path}: line {where.lines[place]}: {field}: {values[place]} is "
+                    f"{what}"
+                )
             if not bad.any():
                 continue
-            if steps.given:
-                place = int(np.argmax(bad))
-                raise TapeError(
-                    f"{where.file.path}: line {where.lines[place]}: {field}: {values[place]} is no "
-                    f"multiple of {steps.given}"
-                )
             values[bad] = np.maximum(np.round(values[bad], steps.decimals), 10.0**-steps.decimals)
             self.count(f"{field}s_rounded", np.count_nonzero(bad))
 

@@ -1,0 +1,1 @@
+"""simmm from Python: what `import simmm` gives, one subject a file (docs/python.md)."""

@@ -1,0 +1,130 @@
+"""Paper sessions from Python, and their proof."""
+
+import asyncio
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from simmm.api.backtest import PathLike, Time, moment, plain_sets, seed_number
+from simmm.api.run import Run
+from simmm.errors import ScenarioError
+from simmm.scenario import load_scenario
+from simmm.scenario.feeds import feed_sets
+from simmm.session.pace import Pace
+from simmm.session.paper import resume, start
+from simmm.session.snapshot import Snapshot
+from simmm.session.verify import Verdict
+from simmm.session.verify import verify as prove
+
+Result = TypeVar("Result")
+
+
+def paper(
+    scenario: PathLike = "paper",
+    *,
+    feed: str | None = None,
+    speed: float = 1.0,
+    hours: float | None = None,
+    set: Mapping[str, Any] | Sequence[str] = (),
+    seed: int | None = None,
+    strategy: PathLike | None = None,
+    from_: Time | None = None,
+    out: PathLike | None = None,
+    resume_from: PathLike | None = None,
+    checkpoint_minutes: float = 5.0,
+    notify: Callable[[str], None] | None = None,
+) -> Run:
+    """Run a paper session to its end and return it, as `simmm paper` does.
+
+    Parameters
+    ----------
+    scenario
+        File or name; strategy, exchange and settings are taken from it.
+    feed
+        ``"tape:PATH"`` or ``"tape:NAME"`` plays a tape or a generated dataset as a live feed,
+        ``"tape"`` the scenario's own.
+    speed
+        Feed seconds a second; ``math.inf`` as fast as it goes.
+    hours
+        Length in the feed's time; None: to its end.
+    set, seed, strategy, from_
+        As `set`, `seed`, `strategy` and `start` of `simmm.backtest`.
+    out
+        Folder of the session; default ``runs/<time>-<scenario>-paper``.
+    resume_from
+        A session that was broken off: it goes on as if it had never stopped. Only `speed`,
+        `checkpoint_minutes` and `notify` may be given beside it.
+    checkpoint_minutes
+        How often the whole state is kept, minutes of the feed's time.
+    notify
+        Gets lines of text: what is compiled, why the session ends.
+
+    Raises
+    ------
+    SimmmError
+        As `simmm.backtest`; and RunError where the session can't be written or taken up again.
+
+    Examples
+    --------
+    >>> import math, simmm, tempfile
+    >>> out = tempfile.mkdtemp() + "/run"
+    >>> run = simmm.paper("cascade", feed="tape", hours=0.2, speed=math.inf, out=out)
+    >>> run.report.session.kind, simmm.verify(run.folder).same
+    ('paper', True)
+    """
+    pace = Pace(None if speed == math.inf else float(speed), checkpoint_minutes * 60.0)
+    if resume_from is not None:
+        if feed is not None or hours is not None or out is not None:
+            raise ScenarioError(
+                "paper: a session goes on as it was begun; leave out feed, hours and out"
+            )
+        again = Path(resume_from)
+        return Run(_away_from_loops(lambda: resume(again, pace=pace, notify=notify)))
+    resolved = load_scenario(
+        os.fspath(scenario),
+        sets=feed_sets(feed, plain_sets(set)),
+        seed=seed_number(seed),
+        strategy=None if strategy is None else os.fspath(strategy),
+        start=moment(from_, "run.from"),
+    )
+    name = feed or "tape"
+    folder = None if out is None else Path(out).absolute()
+    return Run(
+        _away_from_loops(
+            lambda: start(resolved, feed=name, hours=hours, pace=pace, out=folder, notify=notify)
+        )
+    )
+
+
+def verify(run: PathLike, *, notify: Callable[[str], None] | None = None) -> Verdict:
+    """Feed a session's journal to its maker again; say whether the same intents come out.
+
+    Parameters
+    ----------
+    run
+        Folder of a session, over or broken off.
+    notify
+        Gets a line before the engine is compiled.
+
+    Raises
+    ------
+    RunError
+        There is no journal, or it is one of another version.
+    """
+    return prove(Path(run), notify=notify)
+
+
+def _away_from_loops(work: Callable[[], Result]) -> Result:
+    """Call `work`, in a thread of its own where this one runs an event loop, as a notebook's."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return work()
+    with ThreadPoolExecutor(1, thread_name_prefix="simmm-paper") as pool:
+        return pool.submit(work).result()
+
+
+__all__ = ["Snapshot", "Verdict", "paper", "verify"]
