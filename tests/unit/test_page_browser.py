@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from simmm.report import write
-from simmm.report.page import PAGE_NAME
+from simmm.report.files import PAGE_NAME
 from tests.unit.report_fixture import START, S, drawn_run, write_run
 
 BROWSER = next(

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from simmm.cli.report import report as command
 from simmm.errors import RunError, ScenarioError
 from simmm.report import build, load, write
-from simmm.report.build import write_whole
+from simmm.report.files import write_whole
 from simmm.report.schema import SCHEMA_VERSION
 from tests.unit.report_fixture import drawn_run
 
