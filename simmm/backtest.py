@@ -120,16 +120,20 @@ def run(
 
 
 def compile_notice(say: Notify) -> None:
-    """Let this thread's compilations be told by `say`."""
+    """Let this thread's compilations be told by `say`, each kind once."""
     _listening.say = say
+    _listening.told = set()
     on_compile(_say_compiling)
 
 
 def _say_compiling(name: str) -> None:
-    what = "the engine with this strategy" if name == "advance" else name
-    getattr(_listening, "say", _silent)(
-        f"compiling {what} (once; later runs find it in the cache) …"
-    )
+    line = "compiling simmm's own parts (once; later runs find them in the cache) …"
+    if name == "advance":
+        line = "compiling the engine with this strategy (20 s or so, once) …"
+    told = getattr(_listening, "told", None)
+    if told is not None and line not in told:
+        told.add(line)
+        _listening.say(line)
 
 
 def _say_if_nothing_was_sent(simulation: Simulation, rules: MarketRules, say: Notify) -> None:

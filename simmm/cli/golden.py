@@ -47,7 +47,7 @@ def check(
 
     console = _console()
     statuses = []
-    for outcome in golden_runs.check(golden_runs.golden_folder(folder), names, _told):
+    for outcome in golden_runs.check(golden_runs.golden_folder(folder), names, _told, _say):
         statuses.append(outcome.status)
         show_outcome(outcome, console, None if everything else _MOST)
     same = statuses.count("same")
@@ -84,7 +84,7 @@ def update(
             "go there, or name it with --folder"
         )
     console = _console()
-    for outcome in golden_runs.update(place, names, reason, date, _told):
+    for outcome in golden_runs.update(place, names, reason, date, _told, _say):
         show_outcome(outcome, console, None if everything else _MOST)
 
 
@@ -98,3 +98,7 @@ def _told(name: str) -> None:
     """Say on a terminal which scenario runs now; it may take a while."""
     if sys.stderr.isatty():
         click.echo(f"running {name} ...", err=True)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

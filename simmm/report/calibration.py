@@ -34,19 +34,19 @@ def calibration(run: Run) -> list[Calibration]:
     found = []
     for name, column, keys, unit in _BELIEFS:
         value = next((truth[key] for key in keys if _is_number(truth.get(key))), None)
-        path = _path(run, truth, name)
+        path = truth_path(run, truth, name)
         if path is not None:
             found.append(_compare(run, name, column, unit, "truth", path))
         elif value is not None:
             found.append(_compare(run, name, column, unit, "truth", float(value)))
     if not any(entry.name == "sigma" for entry in found):
-        realised = realised_sigma(run, _clock_ns(run))
+        realised = realised_sigma(run, clock_ns(run))
         if realised is not None:
             found.append(_compare(run, "sigma", "sigma", _BELIEFS[0][3], "realised", realised))
     return found
 
 
-def _path(run: Run, truth: dict[str, Any], name: str) -> np.ndarray | None:
+def truth_path(run: Run, truth: dict[str, Any], name: str) -> np.ndarray | None:
     """Return the truth at each recorded belief where the model's figure changes over time.
 
     ``sigma_path`` lists the figure of consecutive stretches of ``sigma_path_s`` seconds, from the
@@ -60,7 +60,7 @@ def _path(run: Run, truth: dict[str, Any], name: str) -> np.ndarray | None:
     return np.asarray(path, np.float64)[places]
 
 
-def _clock_ns(run: Run) -> int:
+def clock_ns(run: Run) -> int:
     """The clock of the maker's own estimator, so that both measure the same thing."""
     node: object = run.info.scenario
     for name in ("maker", "estimators", "sigma", "clock_ms"):

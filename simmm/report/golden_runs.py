@@ -71,17 +71,25 @@ def scenario_files(folder: Path, names: Sequence[str] = ()) -> list[Path]:
     return [path for stem, path in found.items() if stem in wanted]
 
 
-def run_scenario(path: Path) -> golden.Golden:
-    """Run a scenario in a temporary folder and return what it gave."""
+def run_scenario(path: Path, notify: Told | None = None) -> golden.Golden:
+    """Run a scenario in a temporary folder and return what it gave.
+
+    `notify` gets a line before anything slow that happens once.
+    """
     from simmm.backtest import run
     from simmm.scenario import load_scenario
 
     with tempfile.TemporaryDirectory(prefix="simmm-golden-") as place:
-        made = run(load_scenario(path), out=Path(place) / "run", progress=None)
+        made = run(load_scenario(path), out=Path(place) / "run", notify=notify)
         return golden.capture(made)
 
 
-def check(folder: Path, names: Sequence[str] = (), told: Told | None = None) -> Iterator[Outcome]:
+def check(
+    folder: Path,
+    names: Sequence[str] = (),
+    told: Told | None = None,
+    notify: Told | None = None,
+) -> Iterator[Outcome]:
     """Run scenarios and compare each with its golden report.
 
     Parameters
@@ -92,6 +100,8 @@ def check(folder: Path, names: Sequence[str] = (), told: Told | None = None) -> 
         Scenarios by name; all but `recorded` if empty.
     told : callable, optional
         Given the name of each scenario before it runs.
+    notify : callable, optional
+        Gets a line before anything slow that happens once.
 
     Yields
     ------
@@ -106,7 +116,7 @@ def check(folder: Path, names: Sequence[str] = (), told: Told | None = None) -> 
         was = golden.read(target)
         if told is not None:
             told(path.stem)
-        comparison = golden.compare(was, run_scenario(path))
+        comparison = golden.compare(was, run_scenario(path, notify))
         yield Outcome(path.stem, "same" if comparison.same else "differs", target, comparison)
 
 
@@ -116,6 +126,7 @@ def update(
     reason: str,
     date: str | None = None,
     told: Told | None = None,
+    notify: Told | None = None,
 ) -> Iterator[Outcome]:
     """Run scenarios and make what they give the golden report.
 
@@ -146,7 +157,7 @@ def update(
         was = golden.read(target) if target.exists() else None
         if told is not None:
             told(path.stem)
-        now = run_scenario(path)
+        now = run_scenario(path, notify)
         comparison = None if was is None else golden.compare(was, now)
         if was is not None and comparison is not None and comparison.same:
             if comparison.configuration:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from simmm.errors import RunError
-from simmm.report.calibration import _clock_ns, _path
+from simmm.report.calibration import clock_ns, truth_path
 from simmm.report.page.course import shades, time_chart
 from simmm.report.page.pack import Thinning, packed
 from simmm.report.page.shell import Html, field, table
@@ -62,7 +62,7 @@ def _reference(run: Run, name: str, keys: tuple[str, ...]) -> tuple[str, np.ndar
     """Return the truth at each sample, or for sigma what the next minutes brought."""
     truth = run.info.tape.get("truth")
     truth = truth if isinstance(truth, dict) else {}
-    path = _path(run, truth, name)
+    path = truth_path(run, truth, name)
     if path is not None:
         return "truth", path
     for key in keys:
@@ -76,7 +76,7 @@ def _reference(run: Run, name: str, keys: tuple[str, ...]) -> tuple[str, np.ndar
 
 def realised_ahead(run: Run) -> np.ndarray | None:
     """Volatility that the next `AHEAD_S` seconds realised, at each belief; NaN near the end."""
-    clock = _clock_ns(run)
+    clock = clock_ns(run)
     ts, period = run.beliefs["ts"], run.info.period
     steps = max(2, round(AHEAD_S * 1e9 / clock))
     instants = np.arange(period.t0_ns, period.end_ns + 1, clock, dtype=np.int64)

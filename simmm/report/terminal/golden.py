@@ -11,6 +11,7 @@ from simmm.report.terminal.parts import FAINT, plain_table
 from simmm.report.words import moment
 
 _MARKS = {"same": "=", "kept": "=", "differs": "≠", "changed": "≠", "missing": "?", "made": "+"}
+_FIRST = ("pnl.", "account.", "fills.", "risk.", "markouts.")
 _WORDS = {
     "same": "same",
     "differs": "differs",
@@ -43,7 +44,13 @@ def show_comparison(comparison: Comparison, console: Console, most: int | None =
     if not comparison.divergences:
         console.print(Text("  fills, account and intents are the same to the last bit"))
     _show("configuration", comparison.configuration, console, None)
-    _show("figure", comparison.differences, console, most)
+    _show("figure", sorted(comparison.differences, key=_weight), console, most)
+
+
+def _weight(difference: Difference) -> int:
+    """What people look for first comes first."""
+    name = difference.what
+    return next((k for k, first in enumerate(_FIRST) if name.startswith(first)), len(_FIRST))
 
 
 def divergence_sentence(found: Divergence) -> str:

@@ -129,7 +129,8 @@ def empty_sides(frame: pl.DataFrame, counts: dict[str, int]) -> pl.DataFrame:
         px=pl.lit(0.0),
         qty=pl.lit(0.0),
     )
-    return pl.concat([frame, added.select(frame.columns)]).sort("seq", maintain_order=True)
+    whole = pl.concat([frame, added], how="diagonal").select(frame.columns)
+    return whole.sort("seq", maintain_order=True)
 
 
 def mark_gaps(frame: pl.DataFrame, counts: dict[str, int]) -> pl.DataFrame:

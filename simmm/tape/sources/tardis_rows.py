@@ -68,7 +68,10 @@ class Reading:
                 raise TapeError(f"{file.path}: {self._several()}; choose one with --symbol")
         place = names.index(self.symbol) if self.symbol in names else -1
         self.count("rows_without_symbol_dropped", symbol.null_count)
-        return symbol.indices.fill_null(-2).to_numpy(zero_copy_only=False) == place
+        chosen = symbol.indices.fill_null(-2).to_numpy(zero_copy_only=False) == place
+        others = len(chosen) - np.count_nonzero(chosen) - symbol.null_count
+        self.count("rows_of_other_symbols_ignored", others)
+        return chosen
 
     def _several(self) -> str:
         found = set()
