@@ -13,7 +13,7 @@ from simmm import __version__
 from simmm.datasets import tape_path
 from simmm.errors import ScenarioError
 from simmm.feed import Feed
-from simmm.jit import code_digest, on_compile
+from simmm.jit import on_compile
 from simmm.latency import delay_feed
 from simmm.market import LARGEST_COUNT, MarketRules
 from simmm.math import stream_key
@@ -129,7 +129,9 @@ def compile_notice(say: Notify) -> None:
 def _say_compiling(name: str) -> None:
     line = "compiling simmm's own parts (once; later runs find them in the cache) …"
     if name == "advance":
-        line = "compiling the engine with this strategy (20 s or so, once) …"
+        line = "compiling the engine (20 s or so, once for all strategies) …"
+    elif name == "verb_at":
+        line = "compiling the strategy …"
     told = getattr(_listening, "told", None)
     if told is not None and line not in told:
         told.add(line)
@@ -250,7 +252,7 @@ def describe(
             "kinds": getattr(info, "kinds", None),
         },
         "seed": {"tape": scenario.seed.tape, "run": scenario.seed.run},
-        "code_digest": code_digest(simulation.advance),
+        "code_digest": simulation.code_digest,
         "config_digest": resolved.digest(),
         "strategy": {
             "file": resolved.strategy_path.name,

@@ -1,4 +1,4 @@
-"""The engine: one total order of events, one compiled entry for a strategy.
+"""The engine: one total order of events, one compiled entry for all strategies.
 
 Theory of operation. Two machines, venue and maker, each with its own clock, share only messages
 that take at least 1 ns (docs/architecture.md, "The order of events"). So each may run ahead of the
@@ -8,6 +8,7 @@ it. Where it returns cannot be seen in the results.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from simmm.book import clear
@@ -34,6 +35,7 @@ from simmm.records import (
     OUTPUT_FULL,
 )
 from simmm.strategy.load import Strategy
+from simmm.strategy.native import keep_at, keep_record, observe_at, quote_at
 from simmm.venue.exchange import (
     apply_packets,
     open_venue,
@@ -49,14 +51,14 @@ from simmm.venue.resting import pass_time
 from simmm.views import see_packets
 
 Advance = Callable[..., None]
+Verbs = tuple[Callable[..., Any], ...]
 
 
-def link(strategy: Strategy, queue: QueueModel) -> Advance:
-    """Return the one entry that replay and live sessions call, with the strategy compiled in.
+def link(queue: QueueModel) -> Advance:
+    """Return the one entry that replay and live sessions call, the same for all strategies.
 
     Parameters
     ----------
-    strategy : Strategy
     queue : QueueModel
 
     Returns
@@ -64,14 +66,28 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
     callable
         ``advance(windows, venues, venue_books, makers, maker_books, mails, memories, params,
         outputs, memory_rows)``: record arrays of one element, but one book per market and, where
-        the venue learns from the feed, two windows: the venue's and the maker's. It moves the
-        state in place as far as it can and says why it returned in ``windows[0].status``.
+        the venue learns from the feed, two windows: the venue's and the maker's. Memories and
+        params are `strategy.native.Handles`, memory_rows int64 words. It moves the state in place
+        as far as it can and says why it returned in ``windows[0].status``.
     """
-    quote = strategy.quote
-    observe = strategy.observe or ignore
-    join, trade, depth, cap, filled, watch = queue.verbs
+    return _linked(queue.verbs)
 
-    @compiled
+
+@cache
+def _linked(verbs: Verbs) -> Advance:
+    return compiled(_engine(verbs, quote_at, observe_at, keep_at))
+
+
+def interpret(queue: QueueModel, strategy: Strategy) -> Advance:
+    """Return the same as ordinary Python, with records of the strategy's own as its state."""
+    return _engine(queue.verbs, strategy.quote, strategy.observe or ignore, keep_record)
+
+
+def _engine(
+    verbs: Verbs, quote: Callable[..., Any], observe: Callable[..., Any], keep: Callable[..., Any]
+) -> Advance:
+    join, trade, depth, cap, filled, watch = verbs
+
     def advance(
         windows: Any,
         venues: Any,
@@ -199,7 +215,9 @@ def link(strategy: Strategy, queue: QueueModel) -> Advance:
                     if response_due < arrival_due and response_due <= min(timer_due, limit):
                         step_response(quote, observe, maker, maker_books, mail, out, memory, param)
                     elif timer_due < min(arrival_due, response_due) and timer_due <= limit:
-                        step_timer(quote, maker, maker_books, mail, out, memory, param, memory_rows)
+                        step_timer(
+                            quote, keep, maker, maker_books, mail, out, memory, param, memory_rows
+                        )
                     elif (window.final or window.bound_ts > maker.end_ts) and (
                         believed.final or believed.held == 0
                     ):

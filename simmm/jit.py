@@ -44,7 +44,7 @@ from numba.core.config import _OptLevel
 from numba.core.serialize import dumps
 from numba.extending import overload, register_jitable
 
-from simmm import linking
+from simmm import linking, pointers
 from simmm.fingerprint import BOUNDS_CHECKED, COMPILED_AS, fingerprint
 from simmm.loading import beside, load_module
 
@@ -170,9 +170,9 @@ def direct(entry: Function, *arguments: Any) -> Function:
     It doesn't look at what it is given, which costs most of a short call: whoever calls it
     answers for types, layout and number of the arguments. In interpreted mode it is the function.
     """
-    if INTERPRETED:
-        return entry
     dispatcher: Any = entry
+    if not hasattr(dispatcher, "overloads"):
+        return entry
     types = tuple(numba.typeof(argument) for argument in arguments)
     dispatcher.compile(types)
     return dispatcher.overloads[types].entry_point
@@ -335,7 +335,8 @@ class _Store(_Cache):
 @functools.cache
 def _made_by() -> tuple[str, ...]:
     """What this module does to a function, so that artefacts made otherwise aren't found."""
-    return tuple(fingerprint(f, located=False) for f in (kernel, compiled, _Store.save_overload))
+    own = (fingerprint(f, located=False) for f in (kernel, compiled, _Store.save_overload))
+    return (*own, hashlib.sha256(Path(pointers.__file__).read_bytes()).hexdigest())
 
 
 def _rebuilt(path: Path, target_context: Any) -> Any:

@@ -313,6 +313,7 @@ def step_response(
 @kernel
 def step_timer(
     quote: Any,
+    keep: Any,
     maker: Any,
     books: Any,
     mail: Any,
@@ -332,7 +333,7 @@ def step_timer(
         quote_step(quote, maker, books, mail, out, memory, params)
     else:
         maker.next_record_ts += maker.record_ns
-        _record_beliefs(maker, books[0], out, memory, memory_rows)
+        _record_beliefs(keep, maker, books[0], out, memory, memory_rows)
 
 
 @kernel
@@ -352,7 +353,9 @@ def _step_clock(maker: Any, book: Any) -> None:
 
 
 @kernel
-def _record_beliefs(maker: Any, book: Any, out: Any, memory: Any, memory_rows: Any) -> None:
+def _record_beliefs(
+    keep: Any, maker: Any, book: Any, out: Any, memory: Any, memory_rows: Any
+) -> None:
     _fill_record(maker, book)
     record = maker.record
     row = out.beliefs[out.n_beliefs]
@@ -367,7 +370,7 @@ def _record_beliefs(maker: Any, book: Any, out: Any, memory: Any, memory_rows: A
     row.position = maker.position
     row.intents = maker.sequence
     row.chain = maker.chain
-    memory_rows[out.n_beliefs] = memory
+    keep(memory_rows, out.n_beliefs, memory)
     out.n_beliefs += 1
 
 

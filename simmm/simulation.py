@@ -4,6 +4,7 @@ The state is records throughout, built here from plain settings and moved by `en
 alone; outputs are handed to a sink, table by table, in the order in which they were written.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -11,10 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from numba.core.errors import NumbaError
 
-from simmm.engine import Advance, link, open_run
+from simmm.engine import Advance, interpret, link, open_run
 from simmm.errors import RunError, StrategyError
 from simmm.feed import Feed, whole_numbers
-from simmm.jit import INTERPRETED, direct, records
+from simmm.jit import INTERPRETED, code_digest, direct
 from simmm.latency import LATENCY_FORMS
 from simmm.market import MarketRules
 from simmm.math import stream_key
@@ -41,6 +42,7 @@ from simmm.records import (
 from simmm.scenario.times import iso
 from simmm.strategy.faults import compiled_arithmetic, explain
 from simmm.strategy.load import Strategy
+from simmm.strategy.native import Native
 from simmm.tape import Chunk
 from simmm.venue.fills import end_order
 from simmm.venue.queue import queue_model
@@ -115,6 +117,8 @@ class Simulation:
     settings
     book_window
         Quanta the books hold, a power of two.
+    interpreted
+        Run as ordinary Python, slowly and with the same results.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class Simulation:
         settings: Settings,
         *,
         book_window: int = 1 << 14,
+        interpreted: bool = INTERPRETED,
     ) -> None:
         self.strategy = strategy
         self.settings = settings
@@ -138,27 +143,47 @@ class Simulation:
         self.maker_books = np.zeros(len(markets), book)
         self.memories = strategy.memory.filled()
         self.params = params
-        self.memory_rows = np.zeros(self.outputs["beliefs"].shape[1], strategy.memory.dtype)
+        rows = self.outputs["beliefs"].shape[1]
+        self.memory_rows = np.zeros(rows, strategy.memory.dtype)
         self._write_settings(markets[0], queue.form)
         numbers = whole_numbers(self.outputs)
         self._counts = numbers[: len(TABLES)]  # in the order of `TABLES`
         self.rows = 0  # of the tape, applied at the venue so far
         self.heard: Feed | None = None  # what `run` was fed through
-        self.advance = link(strategy, queue)
+        self._queue = queue
+        self._interpreted = interpreted
+        self.advance = interpret(queue, strategy) if interpreted else link(queue)
+        self._native: Native | None = None
         self._entries: dict[int, Advance] = {}  # by the feed's capacity
-        self._state = tuple(
-            records(array)
-            for array in (
-                self.venues,
-                self.venue_books,
-                self.makers,
-                self.maker_books,
-                self.mails,
-                self.memories,
-                self.params,
-                self.outputs,
-                self.memory_rows,
-            )
+        self._state: tuple[np.ndarray, ...] = ()
+
+    @property
+    def code_digest(self) -> str:
+        """SHA-256, in hex, of the code that decides the run: engine and strategy."""
+        strategy = self.strategy
+        verbs = [link(self._queue), strategy.quote, *filter(None, [strategy.observe])]
+        return hashlib.sha256(" ".join(map(code_digest, verbs)).encode()).hexdigest()
+
+    def _arguments(self) -> tuple[np.ndarray, ...]:
+        """Return what the entry is called with, after the windows."""
+        memories, params, rows = self.memories, self.params, self.memory_rows
+        if not self._interpreted:
+            self._native = Native(self.strategy)
+            memories = params = self._native.handles(self.memories, self.params)
+            rows = whole_numbers(self.memory_rows)
+        found = (
+            self.venues,
+            self.venue_books,
+            self.makers,
+            self.maker_books,
+            self.mails,
+            memories,
+            params,
+            self.outputs,
+            rows,
+        )
+        return tuple(
+            a.view(np.recarray) if self._interpreted and a.dtype.names else a for a in found
         )
 
     def _write_settings(self, market: MarketRules, queue_form: int) -> None:
@@ -275,11 +300,12 @@ class Simulation:
         try:
             entry = self._entries.get(feed.capacity)
             if entry is None:
+                self._state = self._state or self._arguments()
                 entry = direct(self.advance, feed.windows, *self._state)
                 self._entries[feed.capacity] = entry
-            if INTERPRETED:
+            if self._interpreted:
                 with compiled_arithmetic():
-                    entry(feed.windows, *self._state)
+                    entry(feed.array.view(np.recarray), *self._state)
             else:
                 entry(feed.windows, *self._state)
         except (NumbaError, ArithmeticError, LookupError, ValueError, AssertionError) as error:

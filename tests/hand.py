@@ -349,19 +349,8 @@ def run(
             strategy.params.filled(),
             Settings(**{name: START + ts for name, ts in times.items()}, **settings),
             book_window=1 << 10,
+            interpreted=True,
         )
-        _interpret(simulation)
         simulation.run(stream.chunks(), sink)
     simulation.finish(sink)
     return Run(simulation, tables)
-
-
-def _interpret(simulation: Simulation) -> None:
-    """Let a simulation run its kernels as ordinary Python."""
-    advance = getattr(simulation.advance, "py_func", simulation.advance)
-
-    def step(*columns: Any) -> None:
-        views = [c.view(np.recarray) if c.dtype.names else c for c in columns]
-        advance(*views)
-
-    simulation.advance = step

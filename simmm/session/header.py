@@ -14,7 +14,6 @@ import numpy as np
 
 from simmm import __version__
 from simmm.errors import RunError, SimmmError
-from simmm.jit import code_digest
 from simmm.market import MarketRules
 from simmm.session.journal import FILE_NAME, HEADER, JournalReader
 from simmm.simulation import Settings, Simulation
@@ -63,7 +62,7 @@ def make_header(
         format=FORMAT,
         simmm_version=__version__,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        code_digest=code_digest(simulation.advance),
+        code_digest=simulation.code_digest,
         markets=markets,
         settings=simulation.settings,
         params={name: params[name][0].item() for name in params.dtype.names or ()},

@@ -19,7 +19,6 @@ from simmm.backtest import (
     tape_specs,
 )
 from simmm.errors import RunError
-from simmm.jit import code_digest
 from simmm.run_folder import default_folder
 from simmm.scenario import Resolved, load_scenario
 from simmm.scenario.times import iso, window
@@ -148,7 +147,7 @@ def resume(
         if stream.digests != header.tape_digests:
             raise RunError(f"{place.partial}: the tape is not the one the session was begun with")
         simulation = simulation_of(header, strategy)
-        if code_digest(simulation.advance) != header.code_digest:
+        if simulation.code_digest != header.code_digest:
             raise RunError(
                 f"{place.partial}: the session was begun by another version of simmm "
                 f"({header.simmm_version}); it can't be taken up with this one"

@@ -16,7 +16,6 @@ import numpy as np
 
 from simmm.backtest import compile_notice
 from simmm.errors import RunError
-from simmm.jit import code_digest
 from simmm.records import (
     NEVER,
     REQUEST_NAMES,
@@ -131,7 +130,7 @@ class _Proof:
 
     def run(self) -> Verdict:
         """Feed all of it."""
-        if code_digest(self._steps.simulation.advance) != self._header.code_digest:
+        if self._steps.simulation.code_digest != self._header.code_digest:
             self._notes.append(
                 "simmm or the strategy's code is not that of the session "
                 f"({self._header.simmm_version}): what is proved is what they decide now"

@@ -9,16 +9,14 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numba
 import numpy as np
 from numba.core.errors import NumbaError
 
 from simmm.errors import StrategyError
-from simmm.jit import INTERPRETED, compiled
-from simmm.records import Event, MarketRecord, Wanted
+from simmm.jit import INTERPRETED
 from simmm.strategy.load import Strategy
+from simmm.strategy.native import Native
 
 _PLACE = re.compile(r'File "([^"\n]+)", line (\d+)')
 _NOISE = re.compile(r"\x1b\[[0-9;]*m")
@@ -27,8 +25,8 @@ _NOISE = re.compile(r"\x1b\[[0-9;]*m")
 def check_compiles(strategy: Strategy) -> None:
     """Compile `quote` and `observe` alone, without running them.
 
-    An ordinary run does not need this: it compiles them as part of the whole, and `explain` tells
-    the same about what went wrong. Where nothing is compiled there is nothing to check.
+    An ordinary run does not need this: it compiles them before it begins, and `explain` tells the
+    same about what went wrong. Where nothing is compiled there is nothing to check.
 
     Raises
     ------
@@ -37,22 +35,10 @@ def check_compiles(strategy: Strategy) -> None:
     """
     if INTERPRETED:
         return
-    own = (MarketRecord, strategy.memory.dtype, strategy.params.dtype)
-    for verb, first in ((strategy.quote, Wanted), (strategy.observe, Event)):
-        if verb is None:
-            continue
-        arguments = tuple(numba.typeof(np.zeros(1, dtype)) for dtype in (first, *own))
-        try:
-            _entry(verb).compile(arguments)
-        except Exception as error:
-            raise explain(error, strategy) from error
-
-
-def _entry(verb: Any) -> Any:
-    def compile_alone(first: Any, market: Any, memory: Any, params: Any) -> None:
-        verb(first[0], market[0], memory[0], params[0])
-
-    return compiled(compile_alone)
+    try:
+        Native(strategy)
+    except Exception as error:
+        raise explain(error, strategy) from error
 
 
 @contextmanager
