@@ -12,7 +12,7 @@ from simmm.api.backtest import PathLike, Time, moment, plain_sets, seed_number
 from simmm.api.run import Run
 from simmm.errors import ScenarioError
 from simmm.scenario import load_scenario
-from simmm.scenario.feeds import feed_sets
+from simmm.scenario.feeds import feed_tape
 from simmm.session.pace import Pace
 from simmm.session.paper import resume, start
 from simmm.session.snapshot import Snapshot
@@ -83,9 +83,13 @@ def paper(
             )
         again = Path(resume_from)
         return Run(_away_from_loops(lambda: resume(again, pace=pace, notify=notify)))
+    tapes, named = feed_tape(feed)
+    given = plain_sets(set)
+    sets = {**given, **named} if isinstance(given, Mapping) else [*given, *_texts(named)]
     resolved = load_scenario(
         os.fspath(scenario),
-        sets=feed_sets(feed, plain_sets(set)),
+        sets=sets,
+        tape=tapes,
         seed=seed_number(seed),
         strategy=None if strategy is None else os.fspath(strategy),
         start=moment(from_, "run.from"),
@@ -115,6 +119,10 @@ def verify(run: PathLike, *, notify: Callable[[str], None] | None = None) -> Ver
         There is no journal, or it is one of another version.
     """
     return prove(Path(run), notify=notify)
+
+
+def _texts(named: Mapping[str, str]) -> list[str]:
+    return [f"{path}={value}" for path, value in named.items()]
 
 
 def _away_from_loops(work: Callable[[], Result]) -> Result:

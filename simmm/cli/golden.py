@@ -40,7 +40,7 @@ def check(
 ) -> None:
     """Run scenarios and compare each with its golden report.
 
-    NAMES are scenarios; without them, all but `recorded`.
+    NAMES are scenarios; without them, all that have a tape.
     """
     from simmm.report import golden_runs
     from simmm.report.terminal.golden import show_outcome
@@ -71,7 +71,7 @@ def update(
 ) -> None:
     """Run scenarios and make what they give the golden reports.
 
-    NAMES are scenarios; without them, all but `recorded`.
+    NAMES are scenarios; without them, all that have a tape.
     """
     from simmm.places import bundled_folder
     from simmm.report import golden_runs

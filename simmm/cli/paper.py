@@ -7,7 +7,7 @@ import click
 
 from simmm.cli.options import change_options, load
 from simmm.errors import ScenarioError
-from simmm.scenario.feeds import feed_sets
+from simmm.scenario.feeds import feed_tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,9 +77,10 @@ def paper(
     if resume is not None:
         folder = session.resume(resume, pace=pace, notify=say, watcher=watcher)
     else:
-        options["sets"] = feed_sets(feed, options["sets"])
+        tapes, sets = feed_tape(feed)
+        options["sets"] += tuple(f"{path}={value}" for path, value in sets.items())
         folder = session.start(
-            load(scenario, tapes=(), **options),
+            load(scenario, tapes=tuple(tapes), **options),
             feed=str(feed), hours=hours, pace=pace, out=out, notify=say, watcher=watcher,
         )  # fmt: skip
     if quiet:

@@ -97,7 +97,7 @@ def check(
     folder : Path
         Holds `scenarios/` and `reports/`.
     names : sequence of str
-        Scenarios by name; all but `recorded` if empty.
+        Scenarios by name; all that have a tape if empty.
     told : callable, optional
         Given the name of each scenario before it runs.
     notify : callable, optional

@@ -1,10 +1,9 @@
-"""What a paper session's feed may be called, and what of a scenario it sets."""
+"""What a paper session's feed may be called, and which tape it names."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from simmm.errors import ScenarioError
+from simmm.scenario.tapes import find_dataset
 
 NO_FEED = (
     "there is no live feed yet: the adapter for Hyperliquid is still to come; play a tape as one "
@@ -12,10 +11,8 @@ NO_FEED = (
 )
 
 
-def feed_sets(
-    feed: str | None, sets: Mapping[str, Any] | Sequence[str]
-) -> Mapping[str, Any] | Sequence[str]:
-    """Return a scenario's `sets` with the tape that the feed names among them.
+def feed_tape(feed: str | None) -> tuple[list[str], dict[str, str]]:
+    """Return the tape files and the settings that a feed's name stands for.
 
     Raises
     ------
@@ -28,10 +25,12 @@ def feed_sets(
     if kind != "tape" or (colon and not name):
         raise ScenarioError(f"--feed: {feed!r} is no feed; {NO_FEED}")
     if not colon:
-        return sets
+        return [], {}
     path = Path(name).expanduser()
-    is_file = path.exists() or path.suffix != "" or len(path.parts) > 1
-    field = "tape.file" if is_file else "tape.dataset"
-    if isinstance(sets, Mapping):
-        return {**sets, field: name}
-    return (*((sets,) if isinstance(sets, str) else sets), f"{field}={name}")
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return [name], {}
+    try:
+        find_dataset(name)
+    except ScenarioError as error:
+        raise ScenarioError(f"--feed: {name!r} is no file, and {error}") from None
+    return [], {"tape.dataset": name}

@@ -46,7 +46,7 @@ def write_events(folder: Path, header: Header) -> None:
         for record in JournalReader(folder / FILE_NAME):
             if record.kind != STEP:
                 continue
-            step = unpack_step(record.payload)
+            step = unpack_step(record.payload, len(header.markets))
             if step.packet is not None:
                 rows.add(record.number, step.packet)
             if step.heard:

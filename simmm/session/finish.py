@@ -13,7 +13,13 @@ from simmm.backtest import describe, held_back
 from simmm.backtest import run as backtest
 from simmm.report import write as write_report
 from simmm.report.session import UNDER_TAPE
-from simmm.run_folder import RunFolder, TableSink, recorded_dtype, table_dtypes
+from simmm.run_folder import (
+    RunFolder,
+    TableSink,
+    partial_folder,
+    recorded_dtype,
+    table_dtypes,
+)
 from simmm.scenario import Resolved
 from simmm.scenario.times import iso
 from simmm.session.checkpoint import FILE_NAME as CHECKPOINT
@@ -62,6 +68,8 @@ def finish(
         info = describe(
             resolved, stream, done.header.markets[0], simulation.strategy, simulation, done.wall_s
         )
+        if done.resumed:
+            info["wall"]["rows_per_s"] = None  # the seconds are those of the last process
         info["session"] = {
             **(held_back("paper", simulation, done.steps.feed) or {}),
             "feed": done.header.feed,
@@ -81,7 +89,8 @@ def finish(
         }
         files.write_json("run.json", info)
         write_events(partial, done.header)
-        shutil.rmtree(partial / UNDER_TAPE, ignore_errors=True)
+        for folder in (partial / UNDER_TAPE, partial_folder(partial / UNDER_TAPE)):
+            shutil.rmtree(folder, ignore_errors=True)  # of a finish that was broken off
         if end_ns > simulation.settings.quote_start_ns:
             say("the same session with all that the tape knows …")
             backtest(_under_tape(resolved), out=partial / UNDER_TAPE)

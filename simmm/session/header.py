@@ -40,6 +40,7 @@ class Header(msgspec.Struct, frozen=True):
     code_digest: str
     config_digest: str
     scenario: str
+    origins: dict[str, str]  # where each value of the scenario came from
     feed: str
     tape_digests: list[list[str]]
     markets: list[MarketRules]
@@ -101,7 +102,10 @@ def read_header(folder: Path) -> Header:
                 f"was made by version {header.simmm_version}"
             )
         return header
-    raise RunError(f"{path}: has no whole header; the session ended before it began")
+    raise RunError(
+        f"{path}: has no whole header, the session ended before it began; remove {folder} and "
+        "start anew"
+    )
 
 
 def simulation_of(header: Header, strategy: Strategy) -> Simulation:

@@ -23,7 +23,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simmm.errors import RunError
-from simmm.records import IntentRow, Response
+from simmm.records import (
+    INFO_MARKET_SHIFT,
+    KIND_MASK,
+    KIND_NAMES,
+    KIND_RANK,
+    NEVER,
+    IntentRow,
+    Response,
+)
 
 MAGIC = b"simmm journal 1\n"
 HEADER, STEP, NOTE, END = range(1, 5)
@@ -33,6 +41,7 @@ FILE_NAME = "journal.bin"
 _HEAD = struct.Struct("<IB")
 _CHAIN = 16
 _LARGEST = 1 << 30
+_RANKS = np.array([*KIND_RANK, -1, -1])  # by kind; a packet holds rows of one rank
 _BLOCK = 1 << 20
 #: Of a step. `rows` is -1 where no packet came; `bound_ts`: unknown packets arrive then or later;
 #: `final` is 1 in the last step of a session, whose end is `bound_ts`.
@@ -98,8 +107,8 @@ def pack_step(step: Step) -> bytes:
     return b"".join((head, *rows, step.heard, step.intents, packet.tag.tobytes()))
 
 
-def unpack_step(payload: bytes) -> Step:
-    """Return the step of a payload.
+def unpack_step(payload: bytes, markets: int) -> Step:
+    """Return the step of a payload, safe to be given to the engine of so many markets.
 
     Raises
     ------
@@ -124,9 +133,20 @@ def unpack_step(payload: bytes) -> Step:
             np.frombuffer(payload, np.int64, count, places[0]),
             np.frombuffer(payload, np.int64, count, places[1]),
         )  # fmt: skip
+        _check(packet, markets)
     return Step(
         bound, packet, payload[places[2] : places[3]], payload[places[3] : places[4]], bool(final)
     )
+
+
+def _check(packet: Packet, markets: int) -> None:
+    kind = packet.info & KIND_MASK
+    if not 0 <= packet.info >> INFO_MARKET_SHIFT < markets or kind >= len(KIND_NAMES):
+        raise ValueError("its packet is of a market or kind that there isn't")
+    if not 0 <= packet.exch_ts <= packet.local_ts < NEVER:
+        raise ValueError("its packet's times can't be")
+    if not len(packet.tag) or (_RANKS[packet.tag & KIND_MASK] != _RANKS[kind]).any():
+        raise ValueError("its packet's rows are not of its kind")
 
 
 class JournalWriter:

@@ -60,6 +60,7 @@ class Pace(NamedTuple):
 
 
 REAL_TIME = Pace()
+_SHORTEST_H, _LONGEST_H = 1 / 3600, 24.0 * 366
 
 
 def check_pace(pace: Pace, hours: float | None) -> None:
@@ -69,8 +70,10 @@ def check_pace(pace: Pace, hours: float | None) -> None:
         raise ScenarioError(
             f"--speed: {speed:g} is no speed; give feed seconds a second (1, 60, 0.5) or max"
         )
-    if hours is not None and not (math.isfinite(hours) and 0.0 < hours <= 24 * 366):
-        raise ScenarioError(f"--hours: {hours:g} is no length; give hours of the feed's time")
+    if hours is not None and not (math.isfinite(hours) and _SHORTEST_H <= hours <= _LONGEST_H):
+        raise ScenarioError(
+            f"--hours: {hours:g} is no length; give hours of the feed's time, at least a second"
+        )
     if not (math.isfinite(pace.checkpoint_s) and 1.0 <= pace.checkpoint_s <= 86_400.0):
         raise ScenarioError(
             f"--checkpoint-minutes: {pace.checkpoint_s / 60:g} must be between 1 second and a day"

@@ -100,6 +100,7 @@ def start(
             book_window(stream),
             config_digest=resolved.digest(),
             scenario=resolved.scenario.name,
+            origins=resolved.origins,
             feed=feed,
             tape_digests=stream.digests,
         )
@@ -136,6 +137,7 @@ def resume(
         place = stack.enter_context(SessionFolder(folder, resume=True))
         header = read_header(place.partial)
         resolved = load_scenario(str(place.partial / SCENARIO_FILE))
+        resolved = msgspec.structs.replace(resolved, origins=header.origins)
         strategy, change = load_same_strategy(header, place.partial)
         if change:
             raise RunError(

@@ -126,7 +126,7 @@ class Session:
 
     def _repeat(self, path: Path, number: int, payload: bytes) -> None:
         try:
-            step = unpack_step(payload)
+            step = unpack_step(payload, len(self.header.markets))
         except ValueError as error:
             raise RunError(f"{path}: record {number}: {error}") from None
         if step.final:

@@ -155,7 +155,7 @@ class _Proof:
                 if self._end is not None:
                     return f"{self._path}: record {record.number} comes after the end", ()
                 try:
-                    step = unpack_step(record.payload)
+                    step = unpack_step(record.payload, len(self._header.markets))
                 except ValueError as error:
                     return f"{self._path}: record {record.number}: {error}", ()
                 difference = self._step(record.number, step)
