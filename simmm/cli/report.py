@@ -49,10 +49,11 @@ def _open(folder: Path, report: "Report") -> None:
 
     from simmm.report.files import PAGE_NAME
     from simmm.report.page import write_page
+    from simmm.report.tables import read_run
 
     path = folder / PAGE_NAME
     if not path.is_file():
-        path = write_page(folder, report)
+        path = write_page(read_run(folder), report)
     try:
         shown = webbrowser.open(path.resolve().as_uri())
     except webbrowser.Error:

@@ -49,7 +49,11 @@ def build(folder: str | Path) -> Report:
     RunError
         The folder is not readable as a run, or the parts of the P&L don't add up to the account.
     """
-    run = read_run(folder)
+    return report_of(read_run(folder))
+
+
+def report_of(run: Run) -> Report:
+    """Make the report of a run that was read; see `build`."""
     beside = run.folder / UNDER_TAPE
     under_tape = load(beside) if run.info.session is not None and beside.is_dir() else None
     profit, risk = _profit(run)
@@ -81,11 +85,11 @@ def write(folder: str | Path, report: Report | None = None) -> Report:
 
     Each file is written whole or not at all.
     """
-    folder = Path(folder)
+    run = read_run(folder)
     if report is None:
-        report = build(folder)
-    write_whole(folder / FILE_NAME, msgspec.json.format(msgspec.json.encode(report), indent=1))
-    write_page(folder, report)
+        report = report_of(run)
+    write_whole(run.folder / FILE_NAME, msgspec.json.format(msgspec.json.encode(report), indent=1))
+    write_page(run, report)
     return report
 
 

@@ -216,7 +216,7 @@ def test_the_page_is_written_whole_or_not_at_all(folder, monkeypatch):
     report = build(folder)
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
     with pytest.raises(RunError, match=r"report\.html: cannot be written"):
-        write_page(folder, report)
+        write_page(read_run(folder), report)
     assert (folder / PAGE_NAME).read_bytes() == before
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 

@@ -15,22 +15,22 @@ from simmm.report.page import beliefs, doubt, fills, lookup, money
 from simmm.report.page.course import MOST_DETAILED, build_course
 from simmm.report.page.shell import Html, Section, chart, document, join, tag
 from simmm.report.schema import Report
-from simmm.report.tables import Run, read_run
+from simmm.report.tables import Run
 from simmm.report.words import duration, moment
 
 __all__ = ["page", "write_page"]
 
 
-def write_page(folder: Path, report: Report) -> Path:
-    """Write `report.html` into a run folder, whole or not at all, and return its path.
+def write_page(run: Run, report: Report) -> Path:
+    """Write `report.html` into a run's folder, whole or not at all, and return its path.
 
     Raises
     ------
     RunError
-        The folder is no run, a table is not readable, or the file cannot be written.
+        A table is not readable, or the file cannot be written.
     """
-    path = Path(folder) / PAGE_NAME
-    write_whole(path, page(read_run(folder), report).encode("utf-8"))
+    path = run.folder / PAGE_NAME
+    write_whole(path, page(run, report).encode("utf-8"))
     return path
 
 
