@@ -12,6 +12,7 @@ import numpy as np
 
 from simmm.jit import compiled, direct, kernel, records
 from simmm.knowledge import believe
+from simmm.math import chain
 from simmm.records import (
     NEVER,
     UNSEEN_BY_MAKER,
@@ -34,8 +35,9 @@ _PACKETS = (
 )
 _ARRIVALS = ("arrival_ts", "arrival_packet")
 _WINDOW: dict[str, Any] = dict(window_dtype(1).fields or {})
-_STATUS, _ROW_HI, _ROW, _PACKET, _BOUND_TS = (
-    _WINDOW[name][1] // 8 for name in ("status", "row_hi", "row", "packet", "bound_ts")
+_STATUS, _ROW_HI, _ROW, _PACKET, _BOUND_TS, _SEEN_CHAIN = (
+    _WINDOW[name][1] // 8
+    for name in ("status", "row_hi", "row", "packet", "bound_ts", "seen_chain")
 )
 _MARKS = ("mark_local_ts", "mark_exch_ts")
 
@@ -95,6 +97,11 @@ class Feed:
     def rows_applied(self) -> int:
         """Rows the venue has passed."""
         return self._venues.item(_ROW)
+
+    @property
+    def seen_chain(self) -> int:
+        """Hash chain over the packets that came singly, as int64."""
+        return self._makers.item(_SEEN_CHAIN)
 
     @property
     def bound_ts(self) -> int:
@@ -239,11 +246,19 @@ def _take(
     window.unseen[n & mask] = UNSEEN_BY_MAKER
     if windows.size > 1:
         window.unseen[n & mask] = UNSEEN_BY_MAKER | UNSEEN_BY_VENUE
+    h = chain(window.seen_chain, local_ts)
+    h = chain(h, exch_ts)
+    h = chain(h, info)
+    h = chain(h, order)
     for k in range(tag.size):
         into = (window.row_hi + k) & mask
+        h = chain(h, int(tag[k]))
+        h = chain(h, px[k])
+        h = chain(h, qty[k])
         window.tag[into] = tag[k]
         window.px[into] = px[k]
         window.qty[into] = qty[k]
+    window.seen_chain = h
     window.row_hi += tag.size
     window.packet_hi += 1
     window.packet_row[window.packet_hi & mask] = window.row_hi

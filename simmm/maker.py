@@ -12,7 +12,7 @@ import numpy as np
 from simmm.book import best_ask, best_bid
 from simmm.estimators import intensity, volatility
 from simmm.jit import kernel
-from simmm.math import floor_int
+from simmm.math import chain, floor_int
 from simmm.orders.reconcile import has_taker, reconcile, send_new
 from simmm.orders.table import exposure, is_full, on_response
 from simmm.records import (
@@ -288,6 +288,7 @@ def step_response(
     if maker.keeps_heard:
         out.heard[out.n_heard] = response
         out.n_heard += 1
+        maker.heard_chain = _chain_response(maker.heard_chain, response)
     on_response(maker, response)
     if response.kind == FILLED:
         _tell(
@@ -305,6 +306,23 @@ def step_response(
         )
         if maker.quote_on_fill:
             quote_step(quote, maker, books, mail, out, memory, params)
+
+
+@kernel
+def _chain_response(h: int, response: Any) -> int:
+    h = chain(h, response.arrival_ts)
+    h = chain(h, response.venue_ts)
+    h = chain(h, response.seq)
+    h = chain(h, response.kind)
+    h = chain(h, response.reason)
+    h = chain(h, response.id)
+    h = chain(h, response.new_id)
+    h = chain(h, response.side)
+    h = chain(h, response.px)
+    h = chain(h, response.quantity)
+    h = chain(h, response.leaves)
+    h = chain(h, response.fee)
+    return chain(h, response.marks)
 
 
 # ------------------------------------------------------------------------------------- timers

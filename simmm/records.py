@@ -494,6 +494,7 @@ Maker = np.dtype(
         ("quiet_low", "i8", (WHATS,)),  # where rows of a kind and side only set a cell, quanta
         ("quiet_high", "i8", (WHATS,)),
         ("chain", "u8"),  # hash chain over intents
+        ("heard_chain", "u8"),  # over responses heard, where they are kept
         ("fault", "i8"),  # a FAULT_ code; the run stops
         ("fault_value", "f8"),
         ("steps", "i8"),  # calls of quote
@@ -527,6 +528,7 @@ def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
             ("status", "i8"),  # why advance returned
             ("held", "i8"),  # 1: a window of the venue's own
             ("told_bound_ts", "i8"),  # held: unknown packets are told at this or later, ns
+            ("seen_chain", "u8"),  # hash chain over packets taken singly
             ("px", "i8", (rows,)),  # quanta
             ("qty", "i8", (rows,)),  # lots
             ("packet_ts", "i8", (rows,)),  # exch_ts, ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,7 +26,7 @@ from simmm.session.checkpoint import FILE_NAME as CHECKPOINT
 from simmm.session.checkpoint import PREVIOUS
 from simmm.session.events import write_events
 from simmm.session.folder import SessionFolder
-from simmm.session.header import Header
+from simmm.session.header import Ending, Header
 from simmm.session.journal import Place
 from simmm.session.running import StepTimes
 from simmm.session.spool import Spool
@@ -44,7 +44,7 @@ class Finished(NamedTuple):
     speed: float | None
     times: StepTimes
     resumed: int
-    end: dict[str, Any]
+    end: Ending
     journal: Place
     wall_s: float
 
@@ -54,7 +54,7 @@ def finish(
 ) -> Path:
     """Write tables, report and Parquet, and give the folder its name; return it."""
     simulation = done.steps.simulation
-    end_ns = int(done.end["end_ns"])
+    end_ns = done.end.end_ns
     resolved = _ended(resolved, end_ns)
     recorded = recorded_dtype(simulation.strategy)
     partial = done.place.partial
@@ -74,7 +74,7 @@ def finish(
             **(held_back("paper", simulation, done.steps.feed) or {}),
             "feed": done.header.feed,
             "speed": done.speed,
-            "interrupted": done.end["interrupted"],
+            "interrupted": done.end.interrupted,
             "resumed": done.resumed,
             "step_us": {
                 "median": done.times.quantile(0.5),

@@ -13,11 +13,16 @@ import msgspec
 import numpy as np
 
 from simmm import __version__
+from simmm.backtest import LARGEST_WINDOW
 from simmm.errors import RunError, SimmmError
+from simmm.latency import LATENCY_FORMS
 from simmm.market import MarketRules
+from simmm.records import ALO, BOOK_WINDOW, GTC, NEVER
+from simmm.scenario.schema import MAX_REFERENCES
 from simmm.session.journal import FILE_NAME, HEADER, JournalReader
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
+from simmm.venue.queue.published import FORMS
 
 FORMAT = 1
 SOURCES = "strategy"  # folder of a session with the strategy's files as they were
@@ -29,6 +34,19 @@ class StrategyFacts(msgspec.Struct, frozen=True):
     path: str
     digest: str
     files: dict[str, str]  # SHA-256, in hex, by name
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """Last record of a journal."""
+
+    end_ns: int
+    interrupted: bool
+    packets: int
+    responses: int
+    intents: int
+    records: int  # before this one
+    chain_maker: str  # hash chain over intents, hex
+    chain_venue: str  # over fills and account, hex
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -101,11 +119,35 @@ def read_header(folder: Path) -> Header:
                 f"{path}: format {header.format} isn't that of this simmm ({FORMAT}); the session "
                 f"was made by version {header.simmm_version}"
             )
+        wrong = _impossible(header)
+        if wrong:
+            raise RunError(f"{path}: its header was altered: {wrong}")
         return header
     raise RunError(
         f"{path}: has no whole header, the session ended before it began; remove {folder} and "
         "start anew"
     )
+
+
+def _impossible(header: Header) -> str:
+    """Name what in a header no session can have; an engine given it would not come back."""
+    settings, window = header.settings, header.book_window
+    if not header.markets or len(header.markets) > 1 + MAX_REFERENCES:
+        return "markets"
+    if window < BOOK_WINDOW or window > LARGEST_WINDOW or window & (window - 1):
+        return "book_window"
+    for name in ("requote_ns", "sample_ns", "clock_ns", "max_position_lots"):
+        if not 0 < getattr(settings, name) < NEVER:
+            return f"settings.{name}"
+    for name in ("t0_ns", "quote_start_ns", "end_ns", "clock_t0_ns", "hold_back_ns"):
+        if not 0 <= getattr(settings, name) < NEVER:
+            return f"settings.{name}"
+    for line in (settings.entry, settings.response):
+        if line.form not in LATENCY_FORMS or not 0 < line.low_ns <= NEVER:
+            return "settings: a latency"
+    if settings.queue not in FORMS or settings.time_in_force not in (ALO, GTC):
+        return "settings: the exchange"
+    return ""
 
 
 def simulation_of(header: Header, strategy: Strategy) -> Simulation:

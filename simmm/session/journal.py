@@ -5,7 +5,7 @@ payload, and 16 bytes of BLAKE2b over the chain so far, length, kind and payload
 written can be read up to the last whole record, however the session ended, and no byte can be
 changed without the next chain value telling. Integers are little-endian.
 
-Payloads: `HEADER` is JSON (`header.Header`); `STEP` is nine int64 (`STEP_FIELDS`), then px, qty
+Payloads: `HEADER` is JSON (`header.Header`); `STEP` is twelve int64 (`STEP_FIELDS`), then px, qty
 (int64) of the packet's rows, responses heard (`records.Response`), intents (`records.IntentRow`)
 and the rows' tags (u1); `NOTE` and `END` are JSON.
 """
@@ -33,7 +33,7 @@ from simmm.records import (
     Response,
 )
 
-MAGIC = b"simmm journal 1\n"
+MAGIC = b"simmm journal 2\n"
 HEADER, STEP, NOTE, END = range(1, 5)
 KINDS = {HEADER: "header", STEP: "step", NOTE: "note", END: "end"}
 FILE_NAME = "journal.bin"
@@ -41,13 +41,15 @@ FILE_NAME = "journal.bin"
 _HEAD = struct.Struct("<IB")
 _CHAIN = 16
 _LARGEST = 1 << 30
+_LONGEST_TEXT = 1 << 20
 _RANKS = np.array([*KIND_RANK, -1, -1])  # by kind; a packet holds rows of one rank
 _BLOCK = 1 << 20
 #: Of a step. `rows` is -1 where no packet came; `bound_ts`: unknown packets arrive then or later;
-#: `final` is 1 in the last step of a session, whose end is `bound_ts`.
+#: `final` is 1 in the last step of a session, whose end is `bound_ts`. The chains are the maker's
+#: own, over all it has seen, heard and sent so far: they can't be rebuilt without running it.
 STEP_FIELDS = ("bound_ts", "local_ts", "exch_ts", "info", "order", "rows", "heard", "intents",
-               "final")  # fmt: skip
-_STEP = struct.Struct("<9q")
+               "final", "seen_chain", "heard_chain", "sent_chain")  # fmt: skip
+_STEP = struct.Struct("<12q")
 
 
 class Packet(NamedTuple):
@@ -62,6 +64,14 @@ class Packet(NamedTuple):
     qty: np.ndarray
 
 
+class Chains(NamedTuple):
+    """The maker's hash chains after a step, as int64."""
+
+    seen: int
+    heard: int
+    sent: int
+
+
 class Step(NamedTuple):
     """What the maker was given at once, and what it answered."""
 
@@ -70,6 +80,7 @@ class Step(NamedTuple):
     heard: bytes
     intents: bytes
     final: bool
+    chains: Chains
 
 
 class Place(NamedTuple):
@@ -97,11 +108,12 @@ def pack_step(step: Step) -> bytes:
     packet = step.packet
     heard, intents = len(step.heard) // Response.itemsize, len(step.intents) // IntentRow.itemsize
     if packet is None:
-        head = _STEP.pack(step.bound_ts, 0, 0, 0, 0, -1, heard, intents, step.final)
+        head = _STEP.pack(step.bound_ts, 0, 0, 0, 0, -1, heard, intents, step.final,
+                          *step.chains)  # fmt: skip
         return head + step.heard + step.intents
     head = _STEP.pack(
         step.bound_ts, packet.local_ts, packet.exch_ts, packet.info, packet.order,
-        len(packet.tag), heard, intents, step.final,
+        len(packet.tag), heard, intents, step.final, *step.chains,
     )  # fmt: skip
     rows = (packet.px.tobytes(), packet.qty.tobytes())
     return b"".join((head, *rows, step.heard, step.intents, packet.tag.tobytes()))
@@ -117,11 +129,12 @@ def unpack_step(payload: bytes, markets: int) -> Step:
     """
     if len(payload) < _STEP.size:
         raise ValueError("a step is too short")
-    bound, local, exch, info, order, rows, heard, intents, final = _STEP.unpack_from(payload)
-    count = max(rows, 0)
-    sizes = (8 * count, 8 * count, heard * Response.itemsize, intents * IntentRow.itemsize, count)
+    (bound, local, exch, info, order, rows, heard, intents, final,
+     *chains) = _STEP.unpack_from(payload)  # fmt: skip
+    sizes = _sizes(rows, heard, intents)
     if min(sizes) < 0 or _STEP.size + sum(sizes) != len(payload):
         raise ValueError("a step's sizes do not add up")
+    count = max(rows, 0)
     places = [_STEP.size]
     for size in sizes:
         places.append(places[-1] + size)
@@ -135,8 +148,35 @@ def unpack_step(payload: bytes, markets: int) -> Step:
         )  # fmt: skip
         _check(packet, markets)
     return Step(
-        bound, packet, payload[places[2] : places[3]], payload[places[3] : places[4]], bool(final)
+        bound, packet, payload[places[2] : places[3]], payload[places[3] : places[4]], bool(final),
+        Chains(*chains),
+    )  # fmt: skip
+
+
+def _sizes(rows: int, heard: int, intents: int) -> tuple[int, ...]:
+    """Bytes of a step's px, qty, responses, intents and tags."""
+    count = max(rows, 0)
+    return (
+        8 * count,
+        8 * count,
+        heard * Response.itemsize,
+        intents * IntentRow.itemsize,
+        count,
     )
+
+
+def _could_be_torn(head: bytes) -> bool:
+    """Whether the beginning of a record at the end of a file is that of one that was cut.
+
+    Else its length was altered: what follows then only seems to be missing.
+    """
+    if len(head) < _HEAD.size:
+        return True
+    length, kind = _HEAD.unpack_from(head)
+    if kind == STEP and len(head) >= _HEAD.size + _STEP.size:
+        fields = _STEP.unpack_from(head, _HEAD.size)
+        return bool(_STEP.size + sum(_sizes(*fields[5:8])) == length)
+    return kind in KINDS and (kind == STEP or length <= _LONGEST_TEXT)
 
 
 def _check(packet: Packet, markets: int) -> None:
@@ -265,6 +305,8 @@ class JournalReader:
             if len(held) - at < needed:
                 more = file.read(max(_BLOCK, needed))
                 if not more:
+                    if not _could_be_torn(held[at:]):
+                        raise self._altered("its length can't be")
                     self.torn_bytes = len(held) - at
                     return
                 held, at = held[at:] + more, 0

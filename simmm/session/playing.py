@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from simmm.errors import RunError
-from simmm.records import knowledge_dtype, window_dtype
+from simmm.records import Response, knowledge_dtype, window_dtype
 from simmm.run_folder import TableSink, recorded_dtype, table_dtypes
 from simmm.scenario import Resolved
 from simmm.scenario.times import iso
@@ -24,7 +24,7 @@ from simmm.session.arriving import arriving
 from simmm.session.checkpoint import read_checkpoint, write_checkpoint
 from simmm.session.finish import Finished, finish
 from simmm.session.folder import SPOOL, SessionFolder
-from simmm.session.header import Header
+from simmm.session.header import Ending, Header
 from simmm.session.journal import (
     END,
     FILE_NAME,
@@ -34,6 +34,7 @@ from simmm.session.journal import (
     JournalWriter,
     Packet,
     Place,
+    Record,
     Step,
     pack_step,
     unpack_step,
@@ -68,7 +69,8 @@ class Session:
         self.watcher = watcher
         self.journal = journal
         self.resumed = 0
-        self.over: dict[str, Any] | None = None  # of the journal's last record
+        self.over: Ending | None = None  # the journal's last record
+        self.responses = 0
         self.tally = Tally()
         self.times = StepTimes()
         recorded = recorded_dtype(simulation.strategy)
@@ -106,7 +108,7 @@ class Session:
             for table in ("mids", "fills", "orders"):
                 for rows in self.spool.read(table):
                     self.tally(table, rows)
-            self.resumed = about["resumed"]
+            self.resumed, self.responses = about["resumed"], about["responses"]
             self._checkpoint_ts = about["ts"]
             offset, number, chain = about["journal"]
             reader.place = Place(offset, number, bytes.fromhex(chain))
@@ -118,7 +120,7 @@ class Session:
             elif record.kind == NOTE:
                 self.resumed += 1
             elif record.kind == END:
-                self.over = msgspec.json.decode(record.payload)
+                self.over = _ending(path, record)
         self.journal = JournalWriter(path, reader.place)
         self.resumed += 1
         if self.over is None:
@@ -129,13 +131,14 @@ class Session:
             step = unpack_step(payload, len(self.header.markets))
         except ValueError as error:
             raise RunError(f"{path}: record {number}: {error}") from None
+        self.responses += len(step.heard) // Response.itemsize
         if step.final:
             heard, intents = self.steps.end(step.bound_ts)
         elif step.packet is None:
             heard, intents = self.steps.wait(step.bound_ts)
         else:
             heard, intents = self.steps.hear(step.packet)
-        if (heard, intents) != (step.heard, step.intents):
+        if (heard, intents, self.steps.chains) != (step.heard, step.intents, step.chains):
             raise RunError(
                 f"{path}: record {number}: the session doesn't repeat itself here; "
                 f"simmm verify {self.place.partial} tells more"
@@ -205,18 +208,23 @@ class Session:
         interrupted = stop.is_set()
         if interrupted:
             say(f"interrupted; the session ends at {iso(end_ns)}")
-        step = Step(end_ns, None, *self.steps.end(end_ns), True)
+        heard, intents = self.steps.end(end_ns)
+        step = Step(end_ns, None, heard, intents, True, self.steps.chains)
         assert self.journal is not None
         self.journal.write(STEP, pack_step(step))
         simulation = self.steps.simulation
-        self.over = {
-            "end_ns": end_ns,
-            "interrupted": interrupted,
-            "intents": int(simulation.makers["sequence"][0]),
-            "chain_maker": f"{int(simulation.makers['chain'][0]):016x}",
-            "chain_venue": f"{int(simulation.venues['chain'][0]):016x}",
-        }
-        self.journal.write_json(END, self.over)
+        self.responses += len(heard) // Response.itemsize
+        self.over = Ending(
+            end_ns=end_ns,
+            interrupted=interrupted,
+            packets=self._heard_before(),
+            responses=self.responses,
+            intents=int(simulation.makers["sequence"][0]),
+            records=self.journal.place.records,
+            chain_maker=f"{int(simulation.makers['chain'][0]):016x}",
+            chain_venue=f"{int(simulation.venues['chain'][0]):016x}",
+        )
+        self.journal.write(END, msgspec.json.encode(self.over))
 
     def _heard_before(self) -> int:
         return int(self.steps.feed.array[-1]["arrival_hi"])
@@ -268,9 +276,10 @@ class Session:
         self._keep(packet, heard, intents)
 
     def _keep(self, packet: Packet | None, heard: bytes, intents: bytes) -> None:
+        self.responses += len(heard) // Response.itemsize
         if packet is not None or heard or intents:
             assert self.journal is not None
-            step = Step(self.steps.bound_ts, packet, heard, intents, False)
+            step = Step(self.steps.bound_ts, packet, heard, intents, False, self.steps.chains)
             self.journal.write(STEP, pack_step(step))
 
     def _show(self) -> None:
@@ -288,6 +297,7 @@ class Session:
             "session": self._identity,
             "ts": ts,
             "resumed": self.resumed,
+            "responses": self.responses,
             "capacity": self.steps.feed.capacity,
             "rows": self.spool.lengths(),
             "journal": [offset, number, chain.hex()],
@@ -301,6 +311,13 @@ def _after(packets: Iterable[Packet], count: int) -> Iterator[Packet]:
     for number, packet in enumerate(packets):
         if number >= count:
             yield packet
+
+
+def _ending(path: Path, record: Record) -> Ending:
+    try:
+        return msgspec.json.decode(record.payload, type=Ending)
+    except msgspec.DecodeError as error:
+        raise RunError(f"{path}: record {record.number}: not an end ({error})") from None
 
 
 def _now() -> str:

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from simmm.feed import Feed
-from simmm.session.journal import Packet
+from simmm.feed import Feed, whole_numbers
+from simmm.records import Maker
+from simmm.session.journal import Chains, Packet
 from simmm.simulation import Simulation
 
 Sink = Callable[[str, np.ndarray], None]
+_FIELDS = dict(Maker.fields or {})
+_HEARD_CHAIN, _SENT_CHAIN = (_FIELDS[name][1] // 8 for name in ("heard_chain", "chain"))
 
 
 class Steps:
@@ -28,6 +31,7 @@ class Steps:
         self.simulation = simulation
         self.feed: Feed = simulation.feed(by_arrival=True)
         self._tables = tables
+        self._maker = whole_numbers(simulation.makers)
         self._heard: list[bytes] = []
         self._intents: list[bytes] = []
 
@@ -35,6 +39,12 @@ class Steps:
     def bound_ts(self) -> int:
         """No unknown packet arrives before this, ns."""
         return self.feed.bound_ts
+
+    @property
+    def chains(self) -> Chains:
+        """The maker's hash chains over what it has seen, heard and sent."""
+        maker = self._maker
+        return Chains(self.feed.seen_chain, maker.item(_HEARD_CHAIN), maker.item(_SENT_CHAIN))
 
     def hear(self, packet: Packet) -> tuple[bytes, bytes]:
         """Give one packet; return responses heard and intents sent, as rows."""

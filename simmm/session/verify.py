@@ -25,12 +25,20 @@ from simmm.records import (
 )
 from simmm.run_folder import partial_folder
 from simmm.scenario.times import iso
-from simmm.session.header import Header, load_same_strategy, read_header, simulation_of
+from simmm.session.header import (
+    Ending,
+    Header,
+    load_same_strategy,
+    read_header,
+    simulation_of,
+)
 from simmm.session.journal import (
     END,
     FILE_NAME,
+    HEADER,
     NOTE,
     STEP,
+    Chains,
     JournalReader,
     Step,
     unpack_step,
@@ -103,7 +111,7 @@ def verify(
     header = read_header(folder)
     strategy, change = load_same_strategy(header, folder)
     compile_notice(notify or (lambda line: None))
-    settings = replace(header.settings, remote=True, keep_heard=False)
+    settings = replace(header.settings, remote=True)
     simulation = simulation_of(msgspec.structs.replace(header, settings=settings), strategy)
     return _Proof(folder, header, Steps(simulation, _nowhere), change, progress).run()
 
@@ -126,7 +134,8 @@ class _Proof:
         self._packets = self._responses = self._intents = 0
         self._records = 1
         self._notes: list[str] = []
-        self._end: dict[str, Any] | None = None
+        self._end: Ending | None = None
+        self._final_ns: int | None = None  # where the last step said that the session ends
 
     def run(self) -> Verdict:
         """Feed all of it."""
@@ -151,23 +160,30 @@ class _Proof:
         size = self._path.stat().st_size
         for record in reader:
             self._records = record.number + 1
+            place = f"{self._path}: record {record.number}"
+            if self._end is not None:
+                return f"{place} comes after the end", ()
+            if (record.kind == HEADER) != (record.number == 0):
+                return f"{place} is out of its place", ()
+            if self._final_ns is not None and record.kind != END:
+                return f"{place} comes after the last step", ()
             if record.kind == STEP:
-                if self._end is not None:
-                    return f"{self._path}: record {record.number} comes after the end", ()
                 try:
                     step = unpack_step(record.payload, len(self._header.markets))
                 except ValueError as error:
-                    return f"{self._path}: record {record.number}: {error}", ()
+                    return f"{place}: {error}", ()
                 difference = self._step(record.number, step)
                 if difference is not None:
                     return difference
                 if self._progress is not None and record.number % 1024 == 0:
                     self._progress(record.offset, size)
             elif record.kind == NOTE:
-                self._notes.append("the session was taken up again at record "
-                                   f"{record.number}")  # fmt: skip
+                self._notes.append(f"the session was taken up again at record {record.number}")
             elif record.kind == END:
-                self._end = msgspec.json.decode(record.payload)
+                try:
+                    self._end = msgspec.json.decode(record.payload, type=Ending)
+                except msgspec.DecodeError as error:
+                    return f"{place}: not an end ({error})", ()
         return None
 
     def _step(self, number: int, step: Step) -> tuple[str, tuple[str, ...]] | None:
@@ -180,6 +196,7 @@ class _Proof:
         simulation.hear(heard, bound_ts)
         self._responses += heard.size
         if step.final:
+            self._final_ns = step.bound_ts
             _, intents = steps.end(step.bound_ts)
         elif step.packet is None:
             _, intents = steps.wait(step.bound_ts)
@@ -192,7 +209,7 @@ class _Proof:
         found = np.frombuffer(intents, IntentRow)
         if intents == step.intents:
             self._intents += written.size
-            return None
+            return self._given(number, step)
         first = 0
         while first < min(written.size, found.size) and _decided(written[first]) == _decided(
             found[first]
@@ -200,7 +217,8 @@ class _Proof:
             first += 1
         if first == written.size == found.size:
             self._intents += written.size
-            return None  # the venue's own figures may differ, the decisions do not
+            # When a request reaches the exchange is not the maker's decision.
+            return self._given(number, step)
         at = self._intents + first
         was = _tell(written[first]) if first < written.size else "nothing"
         now = _tell(found[first]) if first < found.size else "nothing"
@@ -211,6 +229,19 @@ class _Proof:
         if self._change:
             reason += f"; {self._change}"
         return reason, self._state()
+
+    def _given(self, number: int, step: Step) -> tuple[str, tuple[str, ...]] | None:
+        """Compare what the maker was given, which its own chains tell."""
+        chains = self._steps.chains
+        for name, now, then in zip(Chains._fields, chains, step.chains, strict=True):
+            if now != then:
+                what = {"seen": "packet", "heard": "responses", "sent": "intents"}[name]
+                reason = (
+                    f"{self._path}: record {number}: the {what} of it are not what the maker had "
+                    f"{name} in the session: the record, or one before it, was altered"
+                )
+                return reason, self._state()
+        return None
 
     def _ending(self, reader: JournalReader) -> str:
         """Say what is wrong with how the journal ends; nothing if it ends well."""
@@ -228,10 +259,15 @@ class _Proof:
             return ""
         if reader.torn_bytes:
             return f"{self._path}: {reader.torn_bytes} bytes follow its end"
-        if self._end["chain_maker"] != chain:
+        told = (self._end.packets, self._end.responses, self._end.intents, self._end.records,
+                self._end.chain_maker, self._end.end_ns)  # fmt: skip
+        found = (self._packets, self._responses, self._intents, self._records - 1, chain,
+                 self._final_ns)  # fmt: skip
+        if told != found:
             return (
-                f"{self._path}: its last record gives digest {self._end['chain_maker']} of the "
-                f"intents, they give {chain}"
+                f"{self._path}: its end tells of {told[0]} packets, {told[1]} responses, {told[2]} "
+                f"intents with digest {told[4]} in {told[3]} records; there are {found[0]}, "
+                f"{found[1]}, {found[2]} with {found[4]} in {found[3]}"
             )
         if finished.is_file():
             session = msgspec.json.decode(finished.read_bytes()).get("session") or {}

@@ -1,0 +1,1 @@
+"""The notebook of docs/, executed as its reader would."""
