@@ -7,6 +7,7 @@ alone; outputs are handed to a sink, table by table, in the order in which they 
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -104,6 +105,9 @@ class Settings:
     response: LatencySettings = field(default_factory=LatencySettings)
 
 
+_engine_digest = cache(code_digest)  # one engine, many runs
+
+
 class Simulation:
     """Venue and maker of one run.
 
@@ -161,8 +165,9 @@ class Simulation:
     def code_digest(self) -> str:
         """SHA-256, in hex, of the code that decides the run: engine and strategy."""
         strategy = self.strategy
-        verbs = [link(self._queue), strategy.quote, *filter(None, [strategy.observe])]
-        return hashlib.sha256(" ".join(map(code_digest, verbs)).encode()).hexdigest()
+        verbs = [strategy.quote, *filter(None, [strategy.observe])]
+        digests = [_engine_digest(link(self._queue)), *map(code_digest, verbs)]
+        return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
     def _arguments(self) -> tuple[np.ndarray, ...]:
         """Return what the entry is called with, after the windows."""

@@ -247,7 +247,7 @@ class TapeWriter:
             info = self._info()
             self._file.add_key_value_metadata({METADATA_KEY: msgspec.json.encode(info)})
             self._file.close()
-            os.chmod(self._temporary, 0o666 & ~_umask())
+            os.chmod(self._temporary, 0o666 & ~_UMASK)
             os.replace(self._temporary, self.path)
             self._temporary = ""
         except OSError as error:
@@ -316,6 +316,9 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+_UMASK = _umask()  # asked once, because asking sets it for a moment, for all threads
 
 
 class _Reach:
