@@ -34,6 +34,8 @@ QUICK = tuple(
         "queue_volume",
         "defects",
         "event_order",
+        "knowledge_rules",
+        "knowledge_told",
     )
 )
 _CAUGHT = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)

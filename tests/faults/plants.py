@@ -29,6 +29,9 @@ FILLS = "simmm/venue/fills.py"
 REQUESTS = "simmm/venue/requests.py"
 ACCOUNT = "simmm/venue/account.py"
 EXCHANGE = "simmm/venue/exchange.py"
+ROWS = "simmm/venue/rows.py"
+MAIL = "simmm/mail.py"
+KNOWLEDGE = "simmm/knowledge.py"
 LATENCY = "simmm/latency.py"
 QUEUE = "simmm/venue/queue/published.py"
 ENGINE = "simmm/engine.py"
@@ -76,9 +79,9 @@ FAULTS = (
         "the venue looks one row ahead: a mid from within the block",
         Change(
             EXCHANGE,
-            "    side = (tag >> 3) & 1\n    if kind == DEPTH:\n",
-            "    side = (tag >> 3) & 1\n    venue.dirty = 1\n    read_mid(venue, book, out)\n"
-            "    if kind == DEPTH:\n",
+            "            tag: Any = np.int64(window.tag[k])\n            apply_row(",
+            "            tag: Any = np.int64(window.tag[k])\n            venue.dirty = 1\n"
+            "            read_mid(venue, book, out)\n            apply_row(",
         ),
     ),
     _fault(
@@ -131,7 +134,7 @@ FAULTS = (
     ),
     _fault(
         "a level joined unseen fills",
-        Change(FILLS, "        elif order.seen:\n", "        else:\n"),
+        Change(FILLS, "        elif order.seen and not (", "        elif not ("),
     ),
     _fault(
         "an exact fill leaves the order behind",
@@ -224,8 +227,8 @@ FAULTS = (
         ),
         Change(
             ENGINE,
-            "until = min(min(response_due, timer_due), min(venue_next, maker.end_ts))",
-            "until = min(min(response_due, timer_due - 1), min(venue_next, maker.end_ts))",
+            "until = min(min(response_due, timer_due), min(tell_due, maker.end_ts))",
+            "until = min(min(response_due, timer_due - 1), min(tell_due, maker.end_ts))",
         ),
     ),
     _fault(
@@ -245,11 +248,11 @@ FAULTS = (
     ),
     _fault(
         "the cached mid goes stale",
-        Change(EXCHANGE, "venue.dirty |= key >= book.bound[side]\n", "venue.dirty |= False\n"),
+        Change(ROWS, "venue.dirty |= key >= book.bound[side]\n", "venue.dirty |= False\n"),
     ),
     _fault(
         "a gap is overlooked",
-        Change(EXCHANGE, "        forget(book)\n", ""),
+        Change(ROWS, "        forget(book)\n", ""),
     ),
     _fault(
         "an image leaves better levels alive",
@@ -277,5 +280,41 @@ FAULTS = (
         Change(
             LIMITS, "round_down(maker.market, px + WHOLE)", "round_up(maker.market, px - WHOLE)"
         ),
+    ),
+    _fault(
+        "a fill is told before the feed has shown its block",
+        Change(
+            MAIL,
+            "max(next_arrival(mail.answer, now), mail.told_ts)",
+            "next_arrival(mail.answer, now)",
+        ),
+    ),
+    _fault(
+        "a late trade fills an order that joined after it",
+        Change(FILLS, "venue.late and order.joined_ts >= venue.row_ts", "venue.late < 0"),
+    ),
+    _fault(
+        "a late trade counts what the depth has counted",
+        Change(FILLS, "not (venue.late and order.told_ts >= venue.row_ts)", "not (venue.late < 0)"),
+    ),
+    _fault(
+        "a late bbo older than the newest is believed",
+        Change(KNOWLEDGE, "own_ts < know.newest_bbo_ts", "own_ts < 0"),
+    ),
+    _fault(
+        "a late image brings back what a newer bbo has emptied",
+        Change(ROWS, "key_of(side, px) >= best_key", "key_of(side, px) > best_key + 1_000_000"),
+    ),
+    _fault(
+        "the watermark moves on without waiting",
+        Change(
+            KNOWLEDGE,
+            "know.mark_local_ts[know.mark_head & mask] + know.hold_ns",
+            "know.mark_local_ts[know.mark_head & mask]",
+        ),
+    ),
+    _fault(
+        "late packets lie about when they happen",
+        Change(KNOWLEDGE, "know.watermark_ts + 1, told_ts, late_ts", "late_ts, told_ts, late_ts"),
     ),
 )
