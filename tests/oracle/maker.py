@@ -10,8 +10,8 @@ from typing import Any
 
 from tests.oracle import codes
 from tests.oracle.book import BookSide
+from tests.oracle.messages import Request, Response, Row
 from tests.oracle.rules import Rules
-from tests.oracle.venue import Request, Response, Row
 
 
 def _whole(value: float) -> float:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.oracle import codes
+from tests.oracle.knowledge import AtOnce, Knowledge
 from tests.oracle.latency import Line
 from tests.oracle.maker import Maker
+from tests.oracle.messages import Request, Response, Row
 from tests.oracle.rules import Rules
-from tests.oracle.venue import Request, Response, Row, Venue
+from tests.oracle.venue import Venue
 
 
 @dataclass
@@ -28,11 +30,25 @@ class Result:
 def packets_of(rows: list[Row]) -> list[list[Row]]:
     """Sort rows causally and cut them into packets."""
 
-    def key(row: Row) -> tuple[int, int, int]:
-        return row[0], codes.RANK[codes.kind_of(row[3])], row[2]
+    ordered = sorted(rows, key=causal)  # stable: the place within a message is kept
+    return [list(group) for _, group in itertools.groupby(ordered, causal)]
 
-    ordered = sorted(rows, key=key)  # stable: the place within a message is kept
-    return [list(group) for _, group in itertools.groupby(ordered, key)]
+
+def causal(row: Row) -> tuple[int, int, int]:
+    """Return by what rows of one market are sorted, and what those of one packet share."""
+    return row[0], codes.RANK[codes.kind_of(row[3])], row[2]
+
+
+def arrivals(markets: list[list[list[Row]]]) -> list[tuple[int, list[Row]]]:
+    """Return (local_ts, rows) of all packets in the order seen; no rows: of another market."""
+    merged = [
+        ((*causal(packet[0])[:2], market, packet[0][2]), packet if market == 0 else [], packet[0])
+        for market, packets in enumerate(markets)
+        for packet in packets
+    ]
+    merged.sort(key=lambda entry: entry[0])
+    places = sorted(range(len(merged)), key=lambda k: (*merged[k][2][1:3], k))
+    return [(merged[k][2][1], merged[k][1]) for k in places]
 
 
 def run(case: Any, strategy: Any) -> Result:
@@ -49,9 +65,18 @@ class _Run:
         self.sent = 0
         self.venue = Venue(self.rules, case.queue, case.queue_n, self._respond)
         self.maker = Maker(self.rules, case.maker, strategy, self._send)
-        self.packets = packets_of(case.rows)
-        first = min(row[1] for row in case.rows)
-        self.end = case.to if case.to is not None else max(row[1] for row in case.rows)
+        self.markets = [packets_of(rows) for rows in (case.rows, *case.references)]
+        local = [row[1] for rows in (case.rows, *case.references) for row in rows]
+        first = min(local)
+        self.end = case.to if case.to is not None else max(local)
+        self.knowledge: Knowledge | AtOnce = AtOnce(self.markets[0])
+        if case.knowledge == "feed":
+            feed = [packet for packet in self.markets[0] if packet[0][1] <= self.end]
+            self.knowledge = Knowledge(feed, case.hold_back_ns)
+        self.serving = False  # a request, not a packet
+        self.told = 0  # when the maker may hear of what happens now
+        self.bound = {False: 0, True: 0}  # answers that waited to be told, to requests or not
+        self.never_told = 0
         self.maker.start = first + case.maker["warmup_ns"]
 
     def _push(self, time: int, priority: int, sequence: int, what: Any) -> None:
@@ -63,18 +88,20 @@ class _Run:
         return arrival
 
     def _respond(self, response: Response) -> int:
-        arrival = self.back.arrival(self.venue.now)
+        drawn = self.back.arrival(self.venue.now)
+        arrival = max(drawn, self.told)
+        self.bound[self.serving] += arrival > drawn
+        self.never_told += arrival == codes.NEVER
         self._push(arrival, codes.AT_MAKER_RESPONSE, self.sent, response)
         self.sent += 1
         return arrival
 
     def _fill_heap(self) -> None:
-        for index, packet in enumerate(self.packets):
-            self._push(packet[0][0], codes.AT_VENUE_PACKET, index, packet)
-        seen = sorted(range(len(self.packets)), key=lambda i: (*self.packets[i][0][1:3], i))
-        for place, index in enumerate(seen):
-            packet = self.packets[index]
-            self._push(packet[0][1], codes.AT_MAKER_PACKET, place, packet)
+        for place, happening in enumerate(self.knowledge.order):
+            self._push(happening.ts, codes.AT_VENUE_PACKET, place, happening)
+        for place, (local_ts, packet) in enumerate(arrivals(self.markets)):
+            if packet:
+                self._push(local_ts, codes.AT_MAKER_PACKET, place, packet)
         self._push(self.maker.start, codes.AT_TIMER, 0, None)
 
     def result(self) -> Result:
@@ -83,8 +110,10 @@ class _Run:
         while self.heap and self.heap[0][0] <= self.end:
             time, priority, _, what = heapq.heappop(self.heap)
             if priority == codes.AT_VENUE_PACKET:
-                self.venue.packet(what)
+                self.serving, self.told = False, self.knowledge.told(time)
+                self.venue.packet(what.packet, time if what.late else None)
             elif priority == codes.AT_VENUE_REQUEST:
+                self.serving, self.told = True, self.knowledge.told_request(time)
                 self.venue.request(time, what)
             elif priority == codes.AT_MAKER_PACKET:
                 self.maker.packet(time, what)
@@ -118,6 +147,14 @@ class _Run:
             "expired": answers[codes.EXPIRED],
             "fills": len(venue.fills),
             "intents": len(maker.intents),
+            "late_packets": sum(happening.late for happening in self.knowledge.order),
+            "ignored": venue.ignored,
+            "protected": venue.protected,
+            "passed_over": venue.passed_over,
+            "counted": venue.counted,
+            "waited_requests": self.bound[True],
+            "waited_packets": self.bound[False],
+            "never_told": self.never_told,
         }
         for name, flag in (
             ("crossed", codes.CROSSED),
@@ -125,6 +162,7 @@ class _Run:
             ("unseen", codes.UNSEEN),
             ("taker", codes.TAKER),
             ("stale", codes.STALE_MID),
+            ("late", codes.LATE),
         ):
             counts[name] = sum(bool(fill["marks"] & flag) for fill in venue.fills)
         return Result(venue.fills, maker.intents, account, venue.ends, counts)

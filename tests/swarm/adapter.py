@@ -15,6 +15,7 @@ from simmm.market import MarketRules
 from simmm.simulation import LatencySettings, Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
 from tests.swarm.draw import Case
+from tests.swarm.world import Row
 
 Rows = list[dict[str, Any]]
 ACCOUNT = ("position", "cash", "fees", "maker_volume", "taker_volume")
@@ -45,9 +46,10 @@ class Outcome(NamedTuple):
 _strategy = functools.cache(load_strategy)
 
 
-def write_tape(case: Case, file: Path) -> None:
-    """Write the rows of a case, as they were drawn, as a tape."""
-    exch_ts, local_ts, seq, tags, px, qty = (list(c) for c in zip(*case.rows, strict=True))
+def write_tape(case: Case, file: Path, rows: list[Row] | None = None) -> None:
+    """Write the rows of a case (or those given), as they were drawn, as a tape."""
+    given = case.rows if rows is None else rows
+    exch_ts, local_ts, seq, tags, px, qty = (list(c) for c in zip(*given, strict=True))
     tape.write(
         file,
         pl.DataFrame(
@@ -80,10 +82,12 @@ def run_engine(case: Case) -> Outcome:
         gathered.setdefault(table, []).append(rows.copy())
 
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "tape.parquet"
-        write_tape(case, file)
-        spec = tape.TapeSpec(file)
-        with tape.open_tapes([spec], rows_per_chunk=case.rows_per_chunk) as stream:
+        specs = []
+        for place, rows in enumerate([case.rows, *case.references]):
+            file = Path(folder) / f"tape{place}.parquet"
+            write_tape(case, file, rows)
+            specs.append(tape.TapeSpec(file))
+        with tape.open_tapes(specs, rows_per_chunk=case.rows_per_chunk) as stream:
             simulation = Simulation(
                 stream.markets,
                 strategy,
@@ -108,6 +112,9 @@ def run_engine(case: Case) -> Outcome:
 
 def _settings(case: Case, first_ts: int, last_ts: int) -> Settings:
     maker = case.maker
+    feed: dict[str, Any] = {}
+    if case.knowledge == "feed":
+        feed = {"knowledge": "feed", "hold_back_ns": case.hold_back_ns}
     return Settings(
         t0_ns=first_ts,
         quote_start_ns=first_ts + maker["warmup_ns"],
@@ -126,6 +133,7 @@ def _settings(case: Case, first_ts: int, last_ts: int) -> Settings:
         queue_n=case.queue_n,
         entry=_latency(case.entry),
         response=_latency(case.response),
+        **feed,
     )
 
 

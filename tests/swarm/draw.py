@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,15 @@ class Case:
     params: dict[str, Any]
     to: int | None = None  # end of the run, ns of the maker's clock
     rows_per_chunk: int | None = None
+    references: list[list[Row]] = field(default_factory=list)  # rows of other markets
+    knowledge: str = "tape"
+    hold_back_ns: int = 1
 
 
-def draw(seed: int, messages: int = 700) -> Case:
-    """Return the scenario of a seed."""
+def draw(seed: int, messages: int = 700, knowledge: str = "tape") -> Case:
+    """Return the scenario of a seed, with a venue that knows the tape or learns from the feed."""
+    if knowledge == "feed":
+        return _draw_feed(seed, messages)
     rng = random.Random(f"swarm {seed}")
     rules, price = _market(rng)
     grid_ns = rng.choice((1, 1, MS))  # on a coarse grid of times everything happens at once
@@ -60,6 +65,59 @@ def draw(seed: int, messages: int = 700) -> Case:
         to=last - rng.randint(0, 2000) * MS if rng.random() < 0.3 else None,
         rows_per_chunk=rng.choice((None, 1, 7, 100, 1000)),
     )
+
+
+def _draw_feed(seed: int, messages: int) -> Case:
+    """Return the scenario of a seed for a venue behind a feed whose messages overtake each other.
+
+    Times on a coarse grid make ties; a hold-back on the grid, ties with the watermark too.
+    """
+    rng = random.Random(f"feed {seed}")
+    rules, price = _market(rng)
+    grid_ns = rng.choice((1, 1, MS, 10 * MS))
+    hold = rng.choice((1, 7, rng.randint(1, 8 * MS), 10 * MS, 250 * MS, 250 * MS, 2000 * MS))
+    tape = _Tape(rng, price, messages, grid_ns, delayed=0.1, silent=rng.choice((0.0, 0.01)))
+    last = max(row[1] for row in tape.rows)
+    references = []
+    if rng.random() < 0.4:
+        other = _Tape(rng, price, messages // 4, grid_ns, delayed=0.1)
+        references.append(other.rows)
+        if rng.random() < 0.5:  # it goes on when our market is silent
+            last = max(last, *(row[1] for row in other.rows))
+    strategy, params = _strategy(rng, seed)
+    maker = _maker(rng, seed)
+    if rng.random() < 0.5:  # orders that rest long meet more late rows
+        maker["quote_on_packet"] = False
+        maker["requote_ns"] = rng.choice((150 * MS, 700 * MS))
+        params["patience" if "patience" in params else "patience_ns"] *= 3
+    return Case(
+        seed=seed,
+        rows=tape.rows,
+        rules=rules,
+        queue=QUEUES[seed % 5],
+        queue_n=rng.choice((3.0, 2.0, 1.0)),
+        entry=_latency(rng, stream_key(seed, "latency.entry"), grid_ns),
+        response=_answer_latency(rng, seed, grid_ns),
+        maker=maker,
+        strategy=STRATEGIES / strategy,
+        params=params,
+        to=last - rng.randint(0, 4000) * MS if rng.random() < 0.5 else None,
+        rows_per_chunk=rng.choice((None, 1, 7, 100, 1000)),
+        references=references,
+        knowledge="feed",
+        hold_back_ns=hold,
+    )
+
+
+def _answer_latency(rng: random.Random, seed: int, grid_ns: int) -> dict[str, Any]:
+    """Return the latency of answers: often so short that only being told counts, or far longer."""
+    key = stream_key(seed, "latency.response")
+    form = rng.random()
+    if form < 0.4:
+        return {"form": "constant", "low_ns": 1, "key": key}
+    if form < 0.6:
+        return {"form": "uniform", "low_ns": 1, "scale_ns": 900.0 * MS, "key": key}
+    return _latency(rng, key, grid_ns)
 
 
 def _market(rng: random.Random) -> tuple[dict[str, Any], Callable[[int], int]]:
@@ -153,7 +211,14 @@ class _Tape:
     """Messages of an imaginary market, with two clocks."""
 
     def __init__(
-        self, rng: random.Random, price: Callable[[int], int], messages: int, grid_ns: int
+        self,
+        rng: random.Random,
+        price: Callable[[int], int],
+        messages: int,
+        grid_ns: int,
+        *,
+        delayed: float = 0.0,
+        silent: float = 0.0,
     ) -> None:
         self.rng = rng
         self.world = World(rng, price, rng.choice((3, 8, 20)), rng.choice((8, 14)))
@@ -165,6 +230,10 @@ class _Tape:
         self.images = rng.choice((0.05, 0.3, 0.8))  # share of tellings that are images
         self.bbos = rng.choice((0.0, 0.3, 0.6))
         self.grid_ns = grid_ns
+        self.delayed, self.silent = delayed, silent  # shares of messages and of pauses
+        self.delay_ns = rng.choice((15 * MS, 120 * MS, 600 * MS)) if delayed else 0
+        kinds = (None, codes.TRADE, codes.TRADE, codes.BBO, codes.DEPTH)
+        self.slow_kind = rng.choice(kinds) if delayed else None
         self.rows: list[Row] = []
         self._say([self.world.image_rows(self.window, (1, -1))])
         for _ in range(messages):
@@ -177,6 +246,9 @@ class _Tape:
             return
         now = -(-self.now // self.grid_ns) * self.grid_ns
         lag = self.feed_ns + int(self.rng.expovariate(1) * self.jitter_ns)
+        slow = 4 if any(codes.kind_of(tag) == self.slow_kind for tag, _, _ in said) else 1
+        if self.delayed and self.rng.random() < self.delayed * slow:
+            lag += int(self.rng.expovariate(1) * self.delay_ns)
         lag = -(-lag // self.grid_ns) * self.grid_ns
         for place, (tag, px, lots) in enumerate(said):
             if place == len(said) - 1:
@@ -196,9 +268,12 @@ class _Tape:
         rng, world = self.rng, self.world
         if rng.random() < 0.9:
             pause = rng.random()
-            self.now += 1 + int(rng.expovariate(1) * self.pace_ns)
+            at_once = self.delayed > 0 and rng.random() < 0.2  # where late packets happen
+            self.now += 1 if at_once else 1 + int(rng.expovariate(1) * self.pace_ns)
             if pause < 0.01:
                 self.now += rng.randint(200, 1500) * MS
+            if self.silent and rng.random() < self.silent:
+                self.now += rng.randint(1000, 6000) * MS
         event = rng.random()
         if event < 0.02:
             self._gap()

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from typing import Any
 
 import pytest
 
-from tests.oracle.codes import TRADE
-from tests.oracle.slow import Result, run
+from tests.oracle.codes import NEVER, TRADE
+from tests.oracle.knowledge import Knowledge
+from tests.oracle.slow import Result, packets_of, run
 from tests.swarm.adapter import run_engine
 from tests.swarm.bound import Bound
 from tests.swarm.draw import Case, draw
 
 SEEDS = range(20)
+#: Chosen so that a rule left out or turned round in the oracle changes the outcome of some.
+FEED_SEEDS = (1001, 1002, 1003, 1005, 1007, 1009, 1014, 1022, 1030, 1038, 1042, 1043)
 AT_LEAST_100 = ("partial_fills", "modifies", "cancel_races", "gaps", "rejections")
+FEED_AT_LEAST = {
+    "late_packets": 1000,
+    "late": 30,
+    "ignored": 500,
+    "protected": 10,
+    "passed_over": 100,
+    "counted": 20,
+    "waited_requests": 1000,
+    "waited_packets": 100,
+    "never_told": 50,
+}
 FILL = (
     "ts",
     "known_ts",
@@ -50,10 +65,14 @@ ORDER = (
 )
 
 
+def _slow(case: Case) -> Result:
+    return run(case, Bound(case.strategy, case.params))
+
+
 @functools.cache
-def _case(seed: int) -> tuple[Case, Result]:
-    case = draw(seed)
-    return case, run(case, Bound(case.strategy, case.params))
+def _case(seed: int, knowledge: str = "tape") -> tuple[Case, Result]:
+    case = draw(seed, knowledge=knowledge)
+    return case, _slow(case)
 
 
 def _first_difference(
@@ -72,9 +91,12 @@ def _by_id(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(orders, key=lambda row: row["id"])
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_engine_agrees_with_the_oracle(seed: int) -> None:
-    case, expected = _case(seed)
+CASES = [("tape", seed) for seed in SEEDS] + [("feed", seed) for seed in FEED_SEEDS]
+
+
+@pytest.mark.parametrize(("knowledge", "seed"), CASES)
+def test_engine_agrees_with_the_oracle(knowledge: str, seed: int) -> None:
+    case, expected = _case(seed, knowledge)
     found = run_engine(case)
     assert not _first_difference(expected.intents, found.intents, INTENT)
     assert not _first_difference(expected.fills, found.fills, FILL)
@@ -88,6 +110,69 @@ def test_the_cases_hold_what_is_hard() -> None:
         for name in total:
             total[name] += _case(seed)[1].counts[name]
     assert all(count >= 100 for count in total.values()), total
+
+
+def test_the_cases_behind_a_feed_hold_what_is_hard() -> None:
+    cases = [_case(seed, "feed") for seed in FEED_SEEDS]
+    total = {name: sum(result.counts[name] for _, result in cases) for name in FEED_AT_LEAST}
+    assert all(count >= FEED_AT_LEAST[name] for name, count in total.items()), total
+    assert len({case.hold_back_ns for case, _ in cases}) >= 5
+    assert any(case.references for case, _ in cases)
+    assert any(case.to is not None for case, _ in cases)
+
+
+# ------------------------------------------------------- what must hold for the oracle itself
+
+
+@pytest.mark.parametrize("seed", SEEDS[:4])
+def test_a_feed_that_holds_nothing_back_from_slow_answers_changes_nothing(seed: int) -> None:
+    """No packet comes late, and each answer is on its way until long after it could be told."""
+    case, _ = _case(seed)
+    lags = [row[1] - row[0] for row in case.rows]
+    times = sorted({row[0] for row in case.rows})
+    silence = max(b - a for a, b in itertools.pairwise(times))
+    hold = max(lags)
+    answer = {"form": "constant", "low_ns": hold + max(lags) + silence}
+    tape = _slow(dataclasses.replace(case, response=answer, to=None))
+    feed = dataclasses.replace(case, response=answer, to=None, knowledge="feed", hold_back_ns=hold)
+    found = _slow(feed)
+    end = max(row[1] for row in case.rows)
+    assert found.counts["late_packets"] == found.counts["late"] == 0
+    assert tape.intents
+    assert not _first_difference(tape.intents, found.intents, INTENT)
+    assert found.account == tape.account
+    for fill in tape.fills + found.fills:
+        fill["known_ts"] = min(fill["known_ts"], end)  # what is heard after the end isn't heard
+    assert not _first_difference(tape.fills, found.fills, FILL)
+
+
+@pytest.mark.parametrize("seed", FEED_SEEDS)
+def test_nothing_is_answered_before_the_feed_has_shown_its_moment(seed: int) -> None:
+    """Whenever the maker hears of a fill, the feed has shown a time as late a hold-back ago."""
+    case, result = _case(seed, "feed")
+    for fill in result.fills:
+        heard = fill["known_ts"] - case.hold_back_ns
+        shown = max((row[0] for row in case.rows if row[1] <= heard), default=0)
+        assert fill["known_ts"] == NEVER or shown >= fill["ts"]
+    assert [fill["ts"] for fill in result.fills] == sorted(fill["ts"] for fill in result.fills)
+    heard = [fill["known_ts"] for fill in result.fills]
+    assert heard == sorted(heard)
+
+
+@pytest.mark.parametrize("seed", FEED_SEEDS)
+def test_late_packets_happen_after_the_watermark_and_before_what_is_not_passed(seed: int) -> None:
+    """The venue's order is one that a machine could follow which learns packet by packet."""
+    case, _ = _case(seed, "feed")
+    packets = packets_of(case.rows)
+    order = Knowledge(packets, case.hold_back_ns).order
+    assert sorted(id(happening.packet) for happening in order) == sorted(map(id, packets))
+    assert [happening.ts for happening in order] == sorted(happening.ts for happening in order)
+    for happening in order:
+        exch_ts, local_ts = happening.packet[0][:2]
+        assert exch_ts <= happening.ts <= local_ts
+        assert happening.late == (happening.ts > exch_ts)
+        if happening.late:
+            assert happening.ts <= local_ts - case.hold_back_ns
 
 
 def test_all_queue_forms_and_both_modifies_are_drawn() -> None:
