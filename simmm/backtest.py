@@ -261,7 +261,7 @@ def describe(
         },
         "period": {
             "t0_ns": settings.t0_ns,
-            "quote_start_ns": settings.quote_start_ns,
+            "quote_start_ns": min(settings.quote_start_ns, settings.end_ns),
             "end_ns": settings.end_ns,
         },
         "account": {name: int(account[name]) for name in account.dtype.names},

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="Take up a session that was broken off.",
 )
+@click.option("--end", "ends_here", is_flag=True, help="With --resume: end it where it was.")
 @change_options
 @click.option(
     "--out",
@@ -56,6 +57,7 @@ def paper(
     hours: float | None,
     checkpoint_minutes: float,
     resume: Path | None,
+    ends_here: bool,
     out: Path | None,
     quiet: bool,
     **options: Any,
@@ -67,6 +69,8 @@ def paper(
     its report; a session that was killed goes on with --resume.
     """
     pace = _pace(speed, checkpoint_minutes)
+    if ends_here and resume is None:
+        raise ScenarioError("--end: ends a session that was broken off; name it with --resume RUN")
     if resume is not None:
         _alone(click.get_current_context())
     from rich.console import Console
@@ -75,7 +79,7 @@ def paper(
 
     watcher, say = _watcher(quiet)
     if resume is not None:
-        folder = session.resume(resume, pace=pace, notify=say, watcher=watcher)
+        folder = session.resume(resume, pace=pace, notify=say, watcher=watcher, ends_here=ends_here)
     else:
         tapes, sets = feed_tape(feed)
         options["sets"] += tuple(f"{path}={value}" for path, value in sets.items())
@@ -110,7 +114,7 @@ def _alone(context: click.Context) -> None:
         name
         for name in context.params
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        and name not in ("resume", "speed", "checkpoint_minutes", "quiet")
+        and name not in ("resume", "ends_here", "speed", "checkpoint_minutes", "quiet")
     ]
     if given:
         names = ", ".join(sorted(given))

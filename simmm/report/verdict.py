@@ -9,6 +9,9 @@ from simmm.report.words import amount, duration, signed
 def verdict(profit: Profit, fill_count: int, hours: float, quote: str) -> Verdict:
     """Say in words what `profit` says in numbers."""
     time = duration(hours * 3600)
+    if hours <= 0.0:
+        told = "It ended before its warm-up did: nothing was quoted, so there is no result."
+        return Verdict("idle", [told])
     if fill_count == 0:
         return Verdict("idle", [f"Nothing was filled in {time} of quoting, so there is no result."])
     net = profit.net

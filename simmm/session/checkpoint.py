@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,6 +67,7 @@ def write_checkpoint(folder: Path, about: dict[str, Any], arrays: dict[str, np.n
         if path.exists():
             os.replace(path, folder / PREVIOUS)
         os.replace(temporary, path)
+        _sync_folder(folder)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -76,13 +77,13 @@ def write_checkpoint(folder: Path, about: dict[str, Any], arrays: dict[str, np.n
         ) from error
 
 
-def read_checkpoint(folder: Path, dtypes: Dtypes) -> Checkpoint | None:
-    """Return the newest checkpoint of a session that can be used, None if there is none.
+def checkpoints(folder: Path, dtypes: Dtypes) -> Iterator[Checkpoint]:
+    """Yield the checkpoints of a session that are whole, the newest first.
 
     Raises
     ------
     RunError
-        If its arrays are those of another version, strategy or market.
+        If the arrays of one are those of another version, strategy or market.
     """
     for name in (FILE_NAME, PREVIOUS):
         path = folder / name
@@ -97,8 +98,16 @@ def read_checkpoint(folder: Path, dtypes: Dtypes) -> Checkpoint | None:
             body[: len(MAGIC)] == MAGIC
             and hashlib.blake2b(body, digest_size=_DIGEST).digest() == digest
         ):
-            return _unpack(path, body, dtypes)
-    return None
+            yield _unpack(path, body, dtypes)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 def layout(dtype: np.dtype) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from simmm.backtest import describe, held_back
 from simmm.backtest import run as backtest
+from simmm.errors import SimmmError
 from simmm.report import write as write_report
 from simmm.report.session import UNDER_TAPE
 from simmm.run_folder import (
@@ -55,7 +56,7 @@ def finish(
     """Write tables, report and Parquet, and give the folder its name; return it."""
     simulation = done.steps.simulation
     end_ns = done.end.end_ns
-    resolved = _ended(resolved, end_ns)
+    resolved = _ended(resolved, end_ns, done.end.interrupted)
     recorded = recorded_dtype(simulation.strategy)
     partial = done.place.partial
     with RunFolder(done.place.folder, recorded, begun=True) as files:
@@ -93,7 +94,10 @@ def finish(
             shutil.rmtree(folder, ignore_errors=True)  # of a finish that was broken off
         if end_ns > simulation.settings.quote_start_ns:
             say("the same session with all that the tape knows …")
-            backtest(_under_tape(resolved), out=partial / UNDER_TAPE)
+            try:
+                backtest(_under_tape(resolved), out=partial / UNDER_TAPE)
+            except SimmmError as error:
+                say(f"without it: {error}")
         write_report(partial)
         done.spool.remove()
         for name in (CHECKPOINT, PREVIOUS, "lock"):
@@ -101,9 +105,12 @@ def finish(
     return done.place.folder
 
 
-def _ended(resolved: Resolved, end_ns: int) -> Resolved:
+def _ended(resolved: Resolved, end_ns: int, interrupted: bool) -> Resolved:
     scenario = resolved.scenario
     run = msgspec.structs.replace(scenario.run, end=iso(end_ns))
+    if interrupted:
+        origins = {**resolved.origins, "run.to": "interrupted"}
+        resolved = msgspec.structs.replace(resolved, origins=origins)
     return msgspec.structs.replace(resolved, scenario=msgspec.structs.replace(scenario, run=run))
 
 

@@ -18,7 +18,7 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -179,6 +179,15 @@ def _could_be_torn(head: bytes) -> bool:
     return kind in KINDS and (kind == STEP or length <= _LONGEST_TEXT)
 
 
+def _is_lost(file: IO[bytes], rest: bytes) -> bool:
+    """Whether only zeros follow: after a power loss a file may have its size without its end."""
+    while not rest.strip(b"\0"):
+        rest = file.read(_BLOCK)
+        if not rest:
+            return True
+    return False
+
+
 def _check(packet: Packet, markets: int) -> None:
     kind = packet.info & KIND_MASK
     if not 0 <= packet.info >> INFO_MARKET_SHIFT < markets or kind >= len(KIND_NAMES):
@@ -245,13 +254,18 @@ class JournalWriter:
             "is whole"
         )
 
+    def sync(self) -> None:
+        """Bring what was written to the disk, so that it outlasts the machine."""
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._failed(error) from error
+
     def close(self) -> None:
         """Bring the file to the disk and close it."""
         if self._file >= 0:
             try:
-                os.fsync(self._file)
-            except OSError as error:
-                raise self._failed(error) from error
+                self.sync()
             finally:
                 os.close(self._file)
                 self._file = -1
@@ -302,6 +316,13 @@ class JournalReader:
                 needed += _HEAD.unpack_from(held, at)[0] + _CHAIN
                 if needed > _LARGEST:
                     raise self._altered("its length can't be")
+                if (
+                    needed == _HEAD.size + _CHAIN
+                    and held[at + 4] == 0
+                    and _is_lost(file, held[at:])
+                ):
+                    self.torn_bytes = self._path.stat().st_size - self.place.offset
+                    return
             if len(held) - at < needed:
                 more = file.read(max(_BLOCK, needed))
                 if not more:
@@ -315,6 +336,9 @@ class JournalReader:
             payload = held[at + _HEAD.size : at + needed - _CHAIN]
             chain = _next_chain(self.place.chain, held[at : at + _HEAD.size], payload)
             if chain != held[at + needed - _CHAIN : at + needed] or kind not in KINDS:
+                if _is_lost(file, held[at + needed - _CHAIN :]):
+                    self.torn_bytes = self._path.stat().st_size - self.place.offset
+                    return
                 raise self._altered("its hash does not follow from what was written")
             offset, number, _ = self.place
             self.place = Place(offset + needed, number + 1, chain)

@@ -119,10 +119,12 @@ def resume(
     pace: Pace = REAL_TIME,
     notify: Notify | None = None,
     watcher: Watcher | None = None,
+    ends_here: bool = False,
 ) -> Path:
     """Take up a session that was broken off, from its checkpoint and journal; return its folder.
 
-    It goes on as if it had never stopped, on the same tape, to the same end.
+    It goes on as if it had never stopped, on the same tape, to the same end; with `ends_here` it
+    ends where the journal does, with its report.
 
     Raises
     ------
@@ -157,20 +159,24 @@ def resume(
         simulation.prepare()
         session = Session(place, header, simulation, None, pace, watcher or Unwatched())
         session.catch_up()
-        return session.run(resolved, stream, say)
+        return session.run(resolved, stream, say, ends_here=ends_here)
 
 
 def _until(resolved: Resolved, stream: TapeStream, hours: float | None, say: Notify) -> Resolved:
     """Return the scenario with its end as a time, so that a backtest of it has the same."""
     run = resolved.scenario.run
     start_ns, end_ns = window(run.start, run.end, stream.first_local_ts, stream.last_local_ts)
+    origin = resolved.origins.get("run.to", "")
+    if run.end is None:
+        origin = "the feed's end"
     if hours is not None:
         wanted_ns = start_ns + round(hours * _NS_PER_HOUR)
         if wanted_ns > end_ns:
             length = (end_ns - start_ns) / _NS_PER_HOUR
             say(f"the feed has {length:.3g} of the {hours:g} hours; the session ends with it")
-        end_ns = min(wanted_ns, end_ns)
-    return _with(resolved, "run.to", iso(end_ns), "--hours")
+        elif wanted_ns < end_ns:
+            end_ns, origin = wanted_ns, "--hours"
+    return _with(resolved, "run.to", iso(end_ns), origin)
 
 
 def _with(resolved: Resolved, path: str, value: Any, origin: str) -> Resolved:

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from simmm.errors import RunError
+from simmm.errors import RunError, SimmmError
 from simmm.records import Response, knowledge_dtype, window_dtype
 from simmm.run_folder import TableSink, recorded_dtype, table_dtypes
 from simmm.scenario import Resolved
 from simmm.scenario.times import iso
 from simmm.session.arriving import arriving
-from simmm.session.checkpoint import read_checkpoint, write_checkpoint
+from simmm.session.checkpoint import Checkpoint, checkpoints, write_checkpoint
 from simmm.session.finish import Finished, finish
 from simmm.session.folder import SPOOL, SessionFolder
 from simmm.session.header import Ending, Header
@@ -93,27 +93,18 @@ class Session:
         """Bring the state to where the journal ends, from the last checkpoint on."""
         path = self.place.partial / FILE_NAME
         reader = JournalReader(path)
-        saved = read_checkpoint(self.place.partial, self._dtypes)
+        saved = next(self._usable(path), None)
         if saved is None:
             self.spool.cut({})
         else:
             about = saved.about
-            if about["session"] != self._identity:
-                raise RunError(
-                    f"{self.place.partial}: its checkpoint is of another session; the two were "
-                    "mixed up"
-                )
             self.steps.restore(saved.arrays, about["capacity"])
             self.spool.cut(about["rows"])
-            for table in ("mids", "fills", "orders"):
-                for rows in self.spool.read(table):
-                    self.tally(table, rows)
+            self.tally.again(*(list(self.spool.read(name)) for name in ("mids", "fills", "orders")))
             self.resumed, self.responses = about["resumed"], about["responses"]
             self._checkpoint_ts = about["ts"]
             offset, number, chain = about["journal"]
             reader.place = Place(offset, number, bytes.fromhex(chain))
-            if path.stat().st_size < offset:
-                raise RunError(f"{path}: is shorter than the session's checkpoint says; it was cut")
         for record in reader:
             if record.kind == STEP:
                 self._repeat(path, record.number, record.payload)
@@ -125,6 +116,18 @@ class Session:
         self.resumed += 1
         if self.over is None:
             self.journal.write_json(NOTE, {"resumed": _now(), "torn_bytes": reader.torn_bytes})
+
+    def _usable(self, path: Path) -> Iterator[Checkpoint]:
+        """Yield checkpoints that journal and tables reach; after a power loss they may not."""
+        for saved in checkpoints(self.place.partial, self._dtypes):
+            if saved.about["session"] != self._identity:
+                raise RunError(
+                    f"{self.place.partial}: its checkpoint is of another session; the two were "
+                    "mixed up"
+                )
+            reached = path.stat().st_size >= saved.about["journal"][0]
+            if reached and self.spool.holds(saved.about["rows"]):
+                yield saved
 
     def _repeat(self, path: Path, number: int, payload: bytes) -> None:
         try:
@@ -153,11 +156,23 @@ class Session:
 
     # -------------------------------------------------------------------------------- going on
 
-    def run(self, resolved: Resolved, stream: TapeStream, say: Callable[[str], None]) -> Path:
-        """Play the feed to the end, or to an interruption; write what a run leaves."""
+    def run(
+        self,
+        resolved: Resolved,
+        stream: TapeStream,
+        say: Callable[[str], None],
+        *,
+        ends_here: bool = False,
+    ) -> Path:
+        """Play the feed to the end, or to an interruption; write what a run leaves.
+
+        With `ends_here` nothing more is played.
+        """
         started_s = time.perf_counter()
         try:
-            if self.over is None:
+            if self.over is None and ends_here:
+                self._end(max(self.steps.bound_ts, self._start_ns), interrupted=True)
+            elif self.over is None:
                 with self.watcher:
                     asyncio.run(self._play(stream, say))
                     self.watcher.update(self._snapshot())
@@ -177,12 +192,14 @@ class Session:
                 wall_s=time.perf_counter() - started_s,
             )
             return finish(done, resolved, stream, say)
-        except RunError as error:
-            raise RunError(
-                f"{error}; go on with: simmm paper --resume {self.place.folder}"
-                if "--resume" not in str(error)
-                else str(error)
-            ) from error
+        except SimmmError as error:
+            if "--resume" not in str(error):
+                again = f"simmm paper --resume {self.place.folder}"
+                hint = f"go on with: {again}"
+                if not isinstance(error, RunError):
+                    hint = f"what came before is kept; end the session there with: {again} --end"
+                error.args = (f"{error}; {hint}",)
+            raise
         finally:
             self.spool.close()
             if self.journal is not None:
@@ -208,6 +225,13 @@ class Session:
         interrupted = stop.is_set()
         if interrupted:
             say(f"interrupted; the session ends at {iso(end_ns)}")
+        self._end(end_ns, interrupted)
+
+    @property
+    def _start_ns(self) -> int:
+        return self.steps.simulation.settings.t0_ns
+
+    def _end(self, end_ns: int, interrupted: bool) -> None:
         heard, intents = self.steps.end(end_ns)
         step = Step(end_ns, None, heard, intents, True, self.steps.chains)
         assert self.journal is not None
@@ -242,7 +266,7 @@ class Session:
                 await self._wait_for(packet.local_ts, clock, stop)
                 if stop.is_set():
                     # Nothing that carries this time or a later one was heard.
-                    return max(self.steps.bound_ts - 1, heard_ts)
+                    return max(self.steps.bound_ts - 1, heard_ts, self._start_ns)
             self._hear(packet)
             heard_ts = packet.local_ts
             if self._checkpoint_ts is None:
@@ -292,6 +316,7 @@ class Session:
 
     def _checkpoint(self, ts: int) -> None:
         assert self.journal is not None
+        self.journal.sync()
         offset, number, chain = self.journal.place
         about = {
             "session": self._identity,

@@ -55,6 +55,24 @@ class Tally:
             waits = rows["answered_ts"] - rows["sent_ts"]
             self._answers.extend(waits[waits < _NEVER_HEARD_NS].tolist())
 
+    def again(
+        self, mids: list[np.ndarray], fills: list[np.ndarray], orders: list[np.ndarray]
+    ) -> None:
+        """Take in whole tables of the past, in the order of time."""
+        for rows in orders:
+            self("orders", rows)
+        moved = np.concatenate(mids) if mids else None
+        done = 0
+        for rows in fills:
+            for k in range(rows.size):
+                if moved is not None:
+                    until = int(np.searchsorted(moved["ts"], rows["ts"][k], "right"))
+                    self("mids", moved[done:until])
+                    done = until
+                self("fills", rows[k : k + 1])
+        if moved is not None:
+            self("mids", moved[done:])
+
     def adverse_now(self, mid2: int) -> int:
         """Adverse moves with those of fills younger than the horizon up to now."""
         return self.adverse + sum(signed * (mid2 - before) for _, signed, before in self._young)

@@ -38,26 +38,29 @@ class Spool:
             raise self._failed(table, error) from error
 
     def lengths(self) -> dict[str, int]:
-        """Bring everything to the files and return the rows in each."""
+        """Bring everything to the disk and return the rows in each file."""
         found = {}
         for table, file in self._files.items():
             try:
                 file.flush()
+                os.fsync(file.fileno())
                 found[table] = os.fstat(file.fileno()).st_size // self._dtypes[table].itemsize
             except OSError as error:
                 raise self._failed(table, error) from error
         return found
 
+    def holds(self, lengths: dict[str, int]) -> bool:
+        """Return whether each table has at least so many rows."""
+        return all(
+            os.fstat(file.fileno()).st_size >= lengths.get(table, 0) * self._dtypes[table].itemsize
+            for table, file in self._files.items()
+        )
+
     def cut(self, lengths: dict[str, int]) -> None:
-        """Forget the rows after the first `lengths` of each table; those not named go whole."""
+        """Forget the rows after the first `lengths` of each table; of those not named, all."""
         for table, file in self._files.items():
             file.flush()
             size = lengths.get(table, 0) * self._dtypes[table].itemsize
-            if os.fstat(file.fileno()).st_size < size:
-                raise RunError(
-                    f"{self._folder / table}: is shorter than the session's checkpoint says; the "
-                    "session can't be taken up again"
-                )
             os.ftruncate(file.fileno(), size)
             file.seek(size)
 
