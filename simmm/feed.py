@@ -147,6 +147,14 @@ class Feed:
                 return
             self._grow()
 
+    def prepare(self) -> None:
+        """Fetch the compiled code for single packets, so that the first one doesn't wait for it."""
+        tag, numbers = np.zeros(0, np.uint8), np.zeros(0, np.int64)
+        tag.flags.writeable = numbers.flags.writeable = False  # as packets are
+        self._take = direct(_take, self.windows, 0, 0, 0, 0, tag, numbers, numbers)
+        if self.knowledge is not None:
+            self._believe = direct(believe, self.windows, records(self.knowledge))
+
     def wait(self, bound_ts: int) -> None:
         """Tell that nothing arrives before `bound_ts` that isn't here yet."""
         self._makers[_BOUND_TS] = max(self.bound_ts, bound_ts)

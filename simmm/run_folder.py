@@ -102,7 +102,7 @@ class RunFolder:
         rows = np.concatenate(parts) if parts else np.zeros(0, dtype)
         names = [name for name in dtype.names or () if name in (rows.dtype.names or ())]
         data = pa.table({name: np.ascontiguousarray(rows[name]) for name in names})
-        with self._writing(f"{table}.parquet"):
+        with self.writing(f"{table}.parquet"):
             if table not in self._writers:
                 path = self.partial / f"{table}.parquet"
                 self._writers[table] = pq.ParquetWriter(path, data.schema, compression="zstd")
@@ -110,7 +110,7 @@ class RunFolder:
                 self._writers[table].write_table(data)
 
     @contextmanager
-    def _writing(self, name: str) -> Iterator[None]:
+    def writing(self, name: str) -> Iterator[None]:
         """Tell a disk that is full, or gone, in one line."""
         try:
             yield
@@ -131,7 +131,7 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file of the run."""
-        with self._writing(name):
+        with self.writing(name):
             (self.partial / name).write_text(text, encoding="utf-8")
 
     def close_tables(self) -> None:
@@ -139,7 +139,7 @@ class RunFolder:
         for table in self._dtypes:
             self._flush(table)
         for table, writer in self._writers.items():
-            with self._writing(f"{table}.parquet"):
+            with self.writing(f"{table}.parquet"):
                 writer.close()
 
     def __exit__(

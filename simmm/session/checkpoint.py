@@ -13,6 +13,7 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from simmm.errors import RunError
 MAGIC = b"simmm check 001\n"
 FILE_NAME = "checkpoint.bin"
 PREVIOUS = "checkpoint.previous.bin"
+TEMPORARY = "checkpoint.tmp"
 _LENGTH = struct.Struct("<Q")
 _DIGEST = 16
 
@@ -50,15 +52,14 @@ def write_checkpoint(folder: Path, about: dict[str, Any], arrays: dict[str, np.n
     parts = []
     listed = []
     for name, array in arrays.items():
-        raw = array.tobytes()
-        packed = pa.compress(raw, codec="lz4", asbytes=True)
-        listed.append([name, layout(array.dtype), len(array), len(raw), len(packed)])
+        packed = pa.compress(pa.py_buffer(array), codec="lz4", asbytes=True)
+        listed.append([name, layout(array.dtype), len(array), array.nbytes, len(packed)])
         parts.append(packed)
     text = json.dumps({**about, "arrays": listed}, allow_nan=False).encode()
     content = b"".join((MAGIC, _LENGTH.pack(len(text)), text, *parts))
     content += hashlib.blake2b(content, digest_size=_DIGEST).digest()
     path = folder / FILE_NAME
-    temporary = path.with_suffix(".tmp")
+    temporary = folder / TEMPORARY
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -110,6 +111,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(place)
 
 
+@cache
 def layout(dtype: np.dtype) -> str:
     """Return a digest of a dtype's fields, offsets and types."""
     return hashlib.blake2b(repr(dtype).encode(), digest_size=_DIGEST).hexdigest()

@@ -8,9 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simmm.records import KIND_MASK, KIND_NAMES, REASON_NAMES, RESPONSE_NAMES, Response
-from simmm.session.header import Header
-from simmm.session.journal import FILE_NAME, STEP, JournalReader, unpack_step
+from simmm.records import (
+    INFO_MARKET_SHIFT,
+    KIND_MASK,
+    KIND_NAMES,
+    REASON_NAMES,
+    RESPONSE_NAMES,
+    Response,
+)
+from simmm.session.journal import FILE_NAME, STEP, JournalReader, StepParts, cut_step
 
 SEEN, HEARD = "seen.parquet", "heard.parquet"
 _ROWS = 1 << 16
@@ -28,7 +34,7 @@ _SEEN = pa.schema(
 )
 
 
-def write_events(folder: Path, header: Header) -> None:
+def write_events(folder: Path) -> None:
     """Write ``seen.parquet`` and ``heard.parquet`` from the journal of a session's folder.
 
     ``seen``: one line a tape row, in the order in which the maker saw it (record of the journal,
@@ -36,59 +42,56 @@ def write_events(folder: Path, header: Header) -> None:
     (`records.Response`, with names of kind and reason).
     """
     kinds = pa.array(KIND_NAMES)
-    names = Response.names or ()
     with (
         pq.ParquetWriter(folder / SEEN, _SEEN, compression="zstd") as seen,
         pq.ParquetWriter(folder / HEARD, _heard_schema(), compression="zstd") as heard,
     ):
         rows = _Columns()
-        responses: list[np.ndarray] = []
+        responses: list[bytes] = []
         for record in JournalReader(folder / FILE_NAME):
             if record.kind != STEP:
                 continue
-            step = unpack_step(record.payload, len(header.markets))
-            if step.packet is not None:
-                rows.add(record.number, step.packet)
+            step = cut_step(record.payload)
+            if step.tag:
+                rows.add(record.number, step)
             if step.heard:
-                responses.append(np.frombuffer(step.heard, Response))
+                responses.append(step.heard)
             if rows.count >= _ROWS:
                 seen.write_table(rows.table(kinds))
+                rows = _Columns()
             if len(responses) >= _ROWS:
-                heard.write_table(_heard_table(responses, names))
+                heard.write_table(_heard_table(responses))
                 responses = []
         seen.write_table(rows.table(kinds))
-        heard.write_table(_heard_table(responses, names))
+        heard.write_table(_heard_table(responses))
 
 
 class _Columns:
+    """Rows of packets on their way into a table."""
+
     def __init__(self) -> None:
         self.count = 0
         self._heads: list[tuple[int, int, int, int, int]] = []
-        self._rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._parts: tuple[list[bytes], list[bytes], list[bytes]] = ([], [], [])
 
-    def add(self, number: int, packet) -> None:  # type: ignore[no-untyped-def]
-        self._heads.append(
-            (number, packet.local_ts, packet.exch_ts, packet.info >> 8, len(packet.tag))
-        )
-        self._rows.append((packet.tag, packet.px, packet.qty))
-        self.count += len(packet.tag)
+    def add(self, number: int, step: StepParts) -> None:
+        _, local_ts, exch_ts, info, *_ = step.fields
+        market = info >> INFO_MARKET_SHIFT
+        self._heads.append((number, local_ts, exch_ts, market, len(step.tag)))
+        for parts, part in zip(self._parts, (step.tag, step.px, step.qty), strict=True):
+            parts.append(part)
+        self.count += len(step.tag)
 
     def table(self, kinds: pa.Array) -> pa.Table:
         heads = np.array(self._heads, np.int64).reshape(-1, 5)
         tag, px, qty = (
-            np.concatenate(parts) if parts else np.zeros(0, dtype)
-            for parts, dtype in zip(
-                zip(*self._rows, strict=True) if self._rows else ((), (), ()),
-                (np.uint8, np.int64, np.int64),
-                strict=True,
-            )
+            np.frombuffer(b"".join(parts), dtype)
+            for parts, dtype in zip(self._parts, (np.uint8, np.int64, np.int64), strict=True)
         )
-        count = heads[:, 4]
-        columns = [np.repeat(heads[:, k], count) for k in range(4)]
+        record, local_ts, exch_ts, market = (np.repeat(heads[:, k], heads[:, 4]) for k in range(4))
         kind = pa.DictionaryArray.from_arrays(pa.array((tag & KIND_MASK).astype(np.int8)), kinds)
-        self._heads, self._rows, self.count = [], [], 0
         return pa.table(
-            [*columns[:3], columns[3].astype(np.int16), kind, tag, px, qty], schema=_SEEN
+            [record, local_ts, exch_ts, market.astype(np.int16), kind, tag, px, qty], schema=_SEEN
         )
 
 
@@ -101,10 +104,10 @@ def _heard_schema() -> pa.Schema:
     )
 
 
-def _heard_table(responses: list[np.ndarray], names: tuple[str, ...]) -> pa.Table:
-    rows = np.concatenate(responses) if responses else np.zeros(0, Response)
+def _heard_table(responses: list[bytes]) -> pa.Table:
+    rows = np.frombuffer(b"".join(responses), Response)
     columns = []
-    for name in names:
+    for name in Response.names or ():
         values = np.ascontiguousarray(rows[name])
         if name in ("kind", "reason"):
             words = RESPONSE_NAMES if name == "kind" else REASON_NAMES

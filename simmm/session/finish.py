@@ -24,7 +24,7 @@ from simmm.run_folder import (
 from simmm.scenario import Resolved
 from simmm.scenario.times import iso
 from simmm.session.checkpoint import FILE_NAME as CHECKPOINT
-from simmm.session.checkpoint import PREVIOUS
+from simmm.session.checkpoint import PREVIOUS, TEMPORARY
 from simmm.session.events import write_events
 from simmm.session.folder import SessionFolder
 from simmm.session.header import Ending, Header
@@ -89,7 +89,8 @@ def finish(
             },
         }
         files.write_json("run.json", info)
-        write_events(partial, done.header)
+        with files.writing("seen.parquet and heard.parquet"):
+            write_events(partial)
         for folder in (partial / UNDER_TAPE, partial_folder(partial / UNDER_TAPE)):
             shutil.rmtree(folder, ignore_errors=True)  # of a finish that was broken off
         if end_ns > simulation.settings.quote_start_ns:
@@ -100,7 +101,7 @@ def finish(
                 say(f"without it: {error}")
         write_report(partial)
         done.spool.remove()
-        for name in (CHECKPOINT, PREVIOUS, "lock"):
+        for name in (CHECKPOINT, PREVIOUS, TEMPORARY, "lock"):
             (partial / name).unlink(missing_ok=True)
     return done.place.folder
 

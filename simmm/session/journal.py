@@ -42,7 +42,15 @@ _HEAD = struct.Struct("<IB")
 _CHAIN = 16
 _LARGEST = 1 << 30
 _LONGEST_TEXT = 1 << 20
-_RANKS = np.array([*KIND_RANK, -1, -1])  # by kind; a packet holds rows of one rank
+#: A packet holds rows of one rank: which tags are of it.
+_TAGS_OF_RANK = [
+    bytes(
+        tag
+        for tag in range(256)
+        if tag & KIND_MASK < len(KIND_RANK) and KIND_RANK[tag & KIND_MASK] == rank
+    )
+    for rank in range(max(KIND_RANK) + 1)
+]
 _BLOCK = 1 << 20
 #: Of a step. `rows` is -1 where no packet came; `bound_ts`: unknown packets arrive then or later;
 #: `final` is 1 in the last step of a session, whose end is `bound_ts`. The chains are the maker's
@@ -83,6 +91,17 @@ class Step(NamedTuple):
     chains: Chains
 
 
+class StepParts(NamedTuple):
+    """A step's payload in parts."""
+
+    fields: tuple[int, ...]  # as `STEP_FIELDS`
+    px: bytes
+    qty: bytes
+    heard: bytes
+    intents: bytes
+    tag: bytes
+
+
 class Place(NamedTuple):
     """A position between records."""
 
@@ -119,6 +138,28 @@ def pack_step(step: Step) -> bytes:
     return b"".join((head, *rows, step.heard, step.intents, packet.tag.tobytes()))
 
 
+def cut_step(payload: bytes) -> StepParts:
+    """Cut a step's payload into its parts, without a look into them.
+
+    Raises
+    ------
+    ValueError
+        If the sizes it gives are not its own.
+    """
+    if len(payload) < _STEP.size:
+        raise ValueError("a step is too short")
+    fields = _STEP.unpack_from(payload)
+    sizes = _sizes(*fields[5:8])
+    if min(sizes) < 0 or _STEP.size + sum(sizes) != len(payload):
+        raise ValueError("a step's sizes do not add up")
+    at = _STEP.size
+    parts = []
+    for size in sizes:
+        parts.append(payload[at : at + size])
+        at += size
+    return StepParts(fields, *parts)
+
+
 def unpack_step(payload: bytes, markets: int) -> Step:
     """Return the step of a payload, safe to be given to the engine of so many markets.
 
@@ -127,30 +168,20 @@ def unpack_step(payload: bytes, markets: int) -> Step:
     ValueError
         If the payload is not one.
     """
-    if len(payload) < _STEP.size:
-        raise ValueError("a step is too short")
-    (bound, local, exch, info, order, rows, heard, intents, final,
-     *chains) = _STEP.unpack_from(payload)  # fmt: skip
-    sizes = _sizes(rows, heard, intents)
-    if min(sizes) < 0 or _STEP.size + sum(sizes) != len(payload):
-        raise ValueError("a step's sizes do not add up")
-    count = max(rows, 0)
-    places = [_STEP.size]
-    for size in sizes:
-        places.append(places[-1] + size)
+    fields, px, qty, heard, intents, tag = cut_step(payload)
+    bound, local, exch, info, order, rows, _, _, final, *chains = fields
     packet = None
     if rows >= 0:
         packet = Packet(
             local, exch, info, order,
-            np.frombuffer(payload, np.uint8, count, places[4]),
-            np.frombuffer(payload, np.int64, count, places[0]),
-            np.frombuffer(payload, np.int64, count, places[1]),
+            np.frombuffer(tag, np.uint8),
+            np.frombuffer(px, np.int64),
+            np.frombuffer(qty, np.int64),
         )  # fmt: skip
-        _check(packet, markets)
-    return Step(
-        bound, packet, payload[places[2] : places[3]], payload[places[3] : places[4]], bool(final),
-        Chains(*chains),
-    )  # fmt: skip
+        _check(packet, tag, markets)
+        if bound != local:
+            raise ValueError("its packet and what is known do not end at one time")
+    return Step(bound, packet, heard, intents, bool(final), Chains(*chains))
 
 
 def _sizes(rows: int, heard: int, intents: int) -> tuple[int, ...]:
@@ -188,13 +219,13 @@ def _is_lost(file: IO[bytes], rest: bytes) -> bool:
     return False
 
 
-def _check(packet: Packet, markets: int) -> None:
+def _check(packet: Packet, tags: bytes, markets: int) -> None:
     kind = packet.info & KIND_MASK
     if not 0 <= packet.info >> INFO_MARKET_SHIFT < markets or kind >= len(KIND_NAMES):
         raise ValueError("its packet is of a market or kind that there isn't")
     if not 0 <= packet.exch_ts <= packet.local_ts < NEVER:
         raise ValueError("its packet's times can't be")
-    if not len(packet.tag) or (_RANKS[packet.tag & KIND_MASK] != _RANKS[kind]).any():
+    if not tags or tags.translate(None, _TAGS_OF_RANK[KIND_RANK[kind]]):
         raise ValueError("its packet's rows are not of its kind")
 
 
@@ -306,7 +337,13 @@ class JournalReader:
             raise RunError(f"{self._path}: can't be read ({error.strerror})") from error
 
     def _read(self, file: Any) -> Iterator[Record]:
-        if file.read(len(MAGIC)) != MAGIC:
+        magic = file.read(len(MAGIC))
+        if len(magic) < len(MAGIC):
+            raise RunError(
+                f"{self._path}: is empty, the session ended before it began; remove "
+                f"{self._path.parent} and start anew"
+            )
+        if magic != MAGIC:
             raise RunError(f"{self._path}: is no journal of this version of simmm")
         file.seek(self.place.offset)
         held, at = b"", 0

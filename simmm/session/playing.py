@@ -49,6 +49,7 @@ from simmm.tape import TapeStream
 
 _TICK_S = 0.05  # time passes for the maker at least so often while the feed is silent
 _YIELD_NS = 5_000_000  # signals are heard at least so often at full speed
+_CHECKPOINT_REST = 20  # at least so many times a checkpoint's own time lie between two
 
 
 class Session:
@@ -258,7 +259,7 @@ class Session:
         planned_ns = self.steps.simulation.settings.end_ns
         clock = Clock(self.pace.speed)
         heard_ts = self.steps.bound_ts
-        yielded_ns = time.perf_counter_ns()
+        yielded_ns = rested_ns = time.perf_counter_ns()
         for packet in packets:
             if packet.local_ts > planned_ns:
                 break
@@ -271,9 +272,12 @@ class Session:
             heard_ts = packet.local_ts
             if self._checkpoint_ts is None:
                 self._checkpoint_ts = heard_ts
-            if heard_ts - self._checkpoint_ts >= self._checkpoint_ns:
-                self._checkpoint(heard_ts)
             now_ns = time.perf_counter_ns()
+            if heard_ts - self._checkpoint_ts >= self._checkpoint_ns and now_ns >= rested_ns:
+                self._checkpoint(heard_ts)
+                done_ns = time.perf_counter_ns()
+                rested_ns = done_ns + _CHECKPOINT_REST * (done_ns - now_ns)
+                now_ns = done_ns
             if now_ns - yielded_ns > _YIELD_NS:
                 self._show()
                 await asyncio.sleep(0)

@@ -30,6 +30,7 @@ class Steps:
     def __init__(self, simulation: Simulation, tables: Sink) -> None:
         self.simulation = simulation
         self.feed: Feed = simulation.feed(by_arrival=True)
+        self.feed.prepare()
         self._tables = tables
         self._maker = whole_numbers(simulation.makers)
         self._heard: list[bytes] = []
@@ -99,5 +100,6 @@ class Steps:
         """Take over a state that `arrays` gave; `capacity` is that of its feed."""
         if capacity != self.feed.capacity:
             self.feed = self.simulation.feed(by_arrival=True, rows=capacity)
+            self.feed.prepare()
         for name, array in self.arrays().items():
             array[...] = arrays[name]

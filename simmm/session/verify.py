@@ -46,6 +46,7 @@ from simmm.session.journal import (
 from simmm.session.steps import Steps
 
 Progress = Callable[[int, int], None]
+_GIVEN = {"seen": "its packet is", "heard": "its responses are", "sent": "its intents are"}
 
 
 @dataclass(frozen=True)
@@ -235,10 +236,14 @@ class _Proof:
         chains = self._steps.chains
         for name, now, then in zip(Chains._fields, chains, step.chains, strict=True):
             if now != then:
-                what = {"seen": "packet", "heard": "responses", "sent": "intents"}[name]
+                what = {
+                    "seen": "its packet is",
+                    "heard": "its responses are",
+                    "sent": "its intents are",
+                }[name]
                 reason = (
-                    f"{self._path}: record {number}: the {what} of it are not what the maker had "
-                    f"{name} in the session: the record, or one before it, was altered"
+                    f"{self._path}: record {number}: {what} not what the maker had {name} in the "
+                    "session: the record, or one before it, was altered"
                 )
                 return reason, self._state()
         return None
