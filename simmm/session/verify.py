@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from simmm.backtest import compile_notice
 from simmm.errors import RunError
@@ -115,6 +117,21 @@ def verify(
     settings = replace(header.settings, remote=True)
     simulation = simulation_of(msgspec.structs.replace(header, settings=settings), strategy)
     return _Proof(folder, header, Steps(simulation, _nowhere), change, progress).run()
+
+
+class _ToldSession(msgspec.Struct):
+    journal: dict[str, Any]
+
+
+class _Told(msgspec.Struct):
+    """What of `run.json` must agree with the journal."""
+
+    session: _ToldSession
+    final: dict[str, Any]
+    counts: dict[str, Any]
+    code_digest: str
+    strategy: dict[str, Any]
+    tape: dict[str, Any]
 
 
 class _Proof:
@@ -274,14 +291,39 @@ class _Proof:
                 f"intents with digest {told[4]} in {told[3]} records; there are {found[0]}, "
                 f"{found[1]}, {found[2]} with {found[4]} in {found[3]}"
             )
-        if finished.is_file():
-            session = msgspec.json.decode(finished.read_bytes()).get("session") or {}
-            digest = (session.get("journal") or {}).get("digest")
-            if digest != reader.place.chain.hex():
-                return (
-                    f"{self._path}: its digest is {reader.place.chain.hex()}, run.json says "
-                    f"{digest}: the journal was written anew"
-                )
+        if not finished.is_file():
+            self._notes.append(
+                "there is no run.json: the session's figures are not there to compare"
+            )
+            return ""
+        return self._against(finished, reader.place.chain.hex())
+
+    def _against(self, finished: Path, digest: str) -> str:
+        """Compare what the run's folder says of itself with header, end and proof."""
+        assert self._end is not None
+        header = self._header
+        try:
+            told = msgspec.json.decode(finished.read_bytes(), type=_Told)
+        except (OSError, msgspec.DecodeError) as error:
+            return f"{finished}: can't be read as that of a session ({error})"
+        for what, found, proved in (
+            ("session.journal.digest", told.session.journal.get("digest"), digest),
+            ("final.chain_maker", told.final.get("chain_maker"), self._end.chain_maker),
+            ("final.chain_venue", told.final.get("chain_venue"), self._end.chain_venue),
+            ("counts.intents", told.counts.get("intents"), self._end.intents),
+            ("code_digest", told.code_digest, header.code_digest),
+            ("strategy.digest", told.strategy.get("digest"), header.strategy.digest),
+            ("tape.digest", told.tape.get("digest"), " ".join(header.tape_digests[0])),
+        ):
+            if found != proved:
+                return f"{finished}: {what} is {found}, the journal says {proved}"
+        table = self._folder / "intents.parquet"
+        try:
+            rows = pq.read_metadata(table).num_rows
+        except (OSError, pa.ArrowException) as error:
+            return f"{table}: can't be read ({error})"
+        if rows != self._end.intents:
+            return f"{table}: has {rows} intents, the journal {self._end.intents}"
         return ""
 
     def _state(self) -> tuple[str, ...]:
