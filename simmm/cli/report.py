@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--rebuild", is_flag=True, help="Make report.json and report.html again from the tables.")
+@click.option(
+    "--rebuild", is_flag=True, help="Make report.json and report.html again from the tables."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print report.json instead.")
 @click.option("--open", "opened", is_flag=True, help="Open report.html in the browser.")
 @click.option(

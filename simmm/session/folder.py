@@ -78,4 +78,7 @@ class SessionFolder:
 
 def session_folder(name: Path) -> Path:
     """Return a session's folder by its name, with or without ``.partial``."""
-    return name.with_name(name.name.removesuffix(".partial"))
+    if not str(name).strip() or name.absolute() == Path(name.absolute().anchor):
+        raise RunError(f"{str(name)!r}: is no session's folder")
+    path = name if name.name not in ("", "..") else Path(os.path.abspath(name))
+    return path.with_name(path.name.removesuffix(".partial"))

@@ -92,6 +92,13 @@ class Session:
 
     def catch_up(self) -> None:
         """Bring the state to where the journal ends, from the last checkpoint on."""
+        try:
+            self._catch_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _catch_up(self) -> None:
         path = self.place.partial / FILE_NAME
         reader = JournalReader(path)
         saved = next(self._usable(path), None)
@@ -202,10 +209,14 @@ class Session:
                 error.args = (f"{error}; {hint}",)
             raise
         finally:
-            self.spool.close()
-            if self.journal is not None:
-                with suppress(RunError):
-                    self.journal.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close the files."""
+        self.spool.close()
+        if self.journal is not None:
+            with suppress(RunError):
+                self.journal.close()
 
     async def _play(self, stream: TapeStream, say: Callable[[str], None]) -> None:
         stop = asyncio.Event()
