@@ -208,6 +208,9 @@ class Session:
                     hint = f"what came before is kept; end the session there with: {again} --end"
                 error.args = (f"{error}; {hint}",)
             raise
+        except KeyboardInterrupt:
+            say(f"what there is is kept; go on with: simmm paper --resume {self.place.folder}")
+            raise
         finally:
             self.close()
 
