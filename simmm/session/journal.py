@@ -35,6 +35,7 @@ from simmm.records import (
 
 MAGIC = b"simmm journal 2\n"
 HEADER, STEP, NOTE, END = range(1, 5)
+PLANNED, INTERRUPTED = 1, 2  # how a session ended
 KINDS = {HEADER: "header", STEP: "step", NOTE: "note", END: "end"}
 FILE_NAME = "journal.bin"
 
@@ -53,8 +54,9 @@ _TAGS_OF_RANK = [
 ]
 _BLOCK = 1 << 20
 #: Of a step. `rows` is -1 where no packet came; `bound_ts`: unknown packets arrive then or later;
-#: `final` is 1 in the last step of a session, whose end is `bound_ts`. The chains are the maker's
-#: own, over all it has seen, heard and sent so far: they can't be rebuilt without running it.
+#: `final` is `PLANNED` or `INTERRUPTED` in the last step of a session, whose end is `bound_ts`. The
+#: chains are the maker's own, over all it has seen, heard and sent so far: they can't be rebuilt
+#: without running it.
 STEP_FIELDS = ("bound_ts", "local_ts", "exch_ts", "info", "order", "rows", "heard", "intents",
                "final", "seen_chain", "heard_chain", "sent_chain")  # fmt: skip
 _STEP = struct.Struct("<12q")
@@ -87,7 +89,7 @@ class Step(NamedTuple):
     packet: Packet | None
     heard: bytes
     intents: bytes
-    final: bool
+    final: int  # 0 or `PLANNED` or `INTERRUPTED`
     chains: Chains
 
 
@@ -171,6 +173,8 @@ def unpack_step(payload: bytes, markets: int) -> Step:
     fields, px, qty, heard, intents, tag = cut_step(payload)
     bound, local, exch, info, order, rows, _, _, final, *chains = fields
     packet = None
+    if final not in (0, PLANNED, INTERRUPTED) or (final and rows >= 0):
+        raise ValueError("whether it is the last step can't be told")
     if rows >= 0:
         packet = Packet(
             local, exch, info, order,
@@ -181,7 +185,7 @@ def unpack_step(payload: bytes, markets: int) -> Step:
         _check(packet, tag, markets)
         if bound != local:
             raise ValueError("its packet and what is known do not end at one time")
-    return Step(bound, packet, heard, intents, bool(final), Chains(*chains))
+    return Step(bound, packet, heard, intents, final, Chains(*chains))
 
 
 def _sizes(rows: int, heard: int, intents: int) -> tuple[int, ...]:

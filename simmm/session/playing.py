@@ -28,7 +28,9 @@ from simmm.session.header import Ending, Header
 from simmm.session.journal import (
     END,
     FILE_NAME,
+    INTERRUPTED,
     NOTE,
+    PLANNED,
     STEP,
     JournalReader,
     JournalWriter,
@@ -113,16 +115,19 @@ class Session:
             self._checkpoint_ts = about["ts"]
             offset, number, chain = about["journal"]
             reader.place = Place(offset, number, bytes.fromhex(chain))
+        final = None
         for record in reader:
             if record.kind == STEP:
-                self._repeat(path, record.number, record.payload)
+                final = self._repeat(path, record.number, record.payload)
             elif record.kind == NOTE:
                 self.resumed += 1
             elif record.kind == END:
                 self.over = _ending(path, record)
         self.journal = JournalWriter(path, reader.place)
         self.resumed += 1
-        if self.over is None:
+        if self.over is None and final is not None and final.final:  # only its end was lost
+            self._write_ending(final.bound_ts, final.final == INTERRUPTED)
+        elif self.over is None:
             self.journal.write_json(NOTE, {"resumed": _now(), "torn_bytes": reader.torn_bytes})
 
     def _usable(self, path: Path) -> Iterator[Checkpoint]:
@@ -137,7 +142,7 @@ class Session:
             if reached and self.spool.holds(saved.about["rows"]):
                 yield saved
 
-    def _repeat(self, path: Path, number: int, payload: bytes) -> None:
+    def _repeat(self, path: Path, number: int, payload: bytes) -> Step:
         try:
             step = unpack_step(payload, len(self.header.markets))
         except ValueError as error:
@@ -154,6 +159,7 @@ class Session:
                 f"{path}: record {number}: the session doesn't repeat itself here; "
                 f"simmm verify {self.place.partial} tells more"
             )
+        return step
 
     def _dtypes(self, about: dict[str, Any]) -> dict[str, np.dtype]:
         found = {name: array.dtype for name, array in self.steps.arrays().items()}
@@ -248,11 +254,16 @@ class Session:
 
     def _end(self, end_ns: int, interrupted: bool) -> None:
         heard, intents = self.steps.end(end_ns)
-        step = Step(end_ns, None, heard, intents, True, self.steps.chains)
+        final = INTERRUPTED if interrupted else PLANNED
+        step = Step(end_ns, None, heard, intents, final, self.steps.chains)
         assert self.journal is not None
         self.journal.write(STEP, pack_step(step))
-        simulation = self.steps.simulation
         self.responses += len(heard) // Response.itemsize
+        self._write_ending(end_ns, interrupted)
+
+    def _write_ending(self, end_ns: int, interrupted: bool) -> None:
+        assert self.journal is not None
+        simulation = self.steps.simulation
         self.over = Ending(
             end_ns=end_ns,
             interrupted=interrupted,
