@@ -109,7 +109,7 @@ def run(
             simulation.finish(sink)
             files.close_tables()
             elapsed_s = time.perf_counter() - started_s
-            files.write_text("scenario.yaml", resolved.to_yaml())
+            files.write_text("scenario.yaml", resolved.to_yaml_anywhere())
             files.write_json(
                 "run.json",
                 describe(resolved, stream, markets[0], strategy, simulation, elapsed_s),

@@ -75,11 +75,12 @@ def believe(windows: Any, knowledges: Any) -> int:
 def _hear(heard: Any, know: Any, n: int, now: int) -> None:
     """Take in packet `n` of the maker's window, which arrives at `now`."""
     mask = heard.tag.size - 1
+    rows = heard.packet_row[(n + 1) & mask] - heard.packet_row[n & mask]
     if heard.packet_info[n & mask] >> INFO_MARKET_SHIFT != 0:
+        know.other_rows += rows
         heard.unseen[n & mask] &= UNSEEN_BY_MAKER
         return
     ts = heard.packet_ts[n & mask]
-    rows = heard.packet_row[(n + 1) & mask] - heard.packet_row[n & mask]
     know.packets += 1
     know.rows += rows
     if ts <= know.watermark_ts:

@@ -564,6 +564,7 @@ def knowledge_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
             ("newest_book_ts", "i8"),
             ("packets", "i8"),  # of the traded market, heard
             ("rows", "i8"),
+            ("other_rows", "i8"),  # of reference markets
             ("late_packets", "i8"),
             ("late_rows", "i8"),
             ("ignored_rows", "i8"),  # late and older than the newest of their kind

@@ -152,7 +152,6 @@ class Simulation:
         self._write_settings(markets[0], queue.form)
         numbers = whole_numbers(self.outputs)
         self._counts = numbers[: len(TABLES)]  # in the order of `TABLES`
-        self.rows = 0  # of the tape, applied at the venue so far
         self.heard: Feed | None = None  # what `run` was fed through
         self._queue = queue
         self._interpreted = interpreted
@@ -160,6 +159,11 @@ class Simulation:
         self._native: Native | None = None
         self._entries: dict[int, Advance] = {}  # by the feed's capacity
         self._state: tuple[np.ndarray, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows of the tape that were replayed so far."""
+        return self.heard.rows_applied if self.heard is not None else 0
 
     @property
     def code_digest(self) -> str:
@@ -290,7 +294,6 @@ class Simulation:
         """
         while True:
             self._call(feed)
-            self.rows = feed.rows_applied
             status = feed.status
             if eager or status != NEED_ROWS:
                 self.drain(sink)

@@ -73,13 +73,14 @@ def _data(run: Run) -> list[Unknown]:
                 "lost, and with it fills that would have been ours.",
             )
         )
-    late = counts.get("late_rows", 0)
-    if late:
+    session = run.info.session or {}
+    if session.get("late_rows"):
         found.append(
             Unknown(
                 "late rows",
-                f"{late} rows reached the maker after newer ones; it ignored what they would have "
-                "undone, as it would have to live.",
+                f"{session['late_rows']} rows came after the exchange had believed their block "
+                f"complete; {session['ignored_rows']} of them were older than what was known and "
+                "had no effect there.",
             )
         )
     return found

@@ -13,7 +13,7 @@ import yaml
 
 from simmm.errors import ScenarioError
 from simmm.market import MarketRules
-from simmm.places import find, resolve_path
+from simmm.places import bundled_folder, find, resolve_path
 from simmm.scenario.check import Parameter, check, check_parameters, expand
 from simmm.scenario.fields import fields_of
 from simmm.scenario.schema import MAX_SEED, Market, Scenario, Section, Source
@@ -82,6 +82,22 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     def to_yaml(self) -> str:
         """Return every value in force as YAML that loads back to the same scenario."""
         text: str = yaml.dump(self.values(), Dumper=Dumper, sort_keys=False, allow_unicode=True)
+        return text
+
+    def to_yaml_anywhere(self) -> str:
+        """Return `to_yaml` with the places of files in full, so that it loads from any folder.
+
+        What ships with simmm, and datasets, keep their names.
+        """
+        values = self.values()
+        if self.strategy_path.parent != bundled_folder() / "strategies":
+            values["strategy"]["file"] = str(self.strategy_path)
+        places = (self.tape_paths, *self.reference_paths)
+        sources = (values["tape"], *values["tape"]["references"])
+        for source, paths in zip(sources, places, strict=True):
+            if source["file"] is not None:
+                source["file"] = [str(path) for path in paths]
+        text: str = yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True)
         return text
 
     def digest(self) -> str:

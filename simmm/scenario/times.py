@@ -78,6 +78,8 @@ def window(
         )
     if end_ns < first_ns:
         raise ScenarioError(f"run.to: {end!r} lies before the tape's start, {iso(first_ns)}")
+    if end is None and start_ns == last_ns:
+        raise ScenarioError(f"run: nothing comes after {iso(start_ns)}, the tape's last moment")
     if end_ns <= start_ns:
         raise ScenarioError(
             f"run.to: the run would end ({iso(end_ns)}) before it starts ({iso(start_ns)})"

@@ -65,7 +65,7 @@ def finish(
                 files.write(table, rows)
         simulation.finish(TableSink(files.write, recorded))
         files.close_tables()
-        files.write_text("scenario.yaml", resolved.to_yaml())
+        files.write_text("scenario.yaml", resolved.to_yaml_anywhere())
         info = describe(
             resolved, stream, done.header.markets[0], simulation.strategy, simulation, done.wall_s
         )

@@ -105,7 +105,7 @@ def start(
             tape_digests=stream.digests,
         )
         keep_sources(strategy, place.partial)
-        _write_text(place.partial / SCENARIO_FILE, resolved.to_yaml())
+        _write_text(place.partial / SCENARIO_FILE, resolved.to_yaml_anywhere())
         journal = JournalWriter(place.partial / FILE_NAME)
         journal.write(HEADER, msgspec.json.encode(header))
         session = Session(place, header, simulation, journal, pace, watcher or Unwatched())
@@ -173,7 +173,8 @@ def _until(resolved: Resolved, stream: TapeStream, hours: float | None, say: Not
         wanted_ns = start_ns + round(hours * _NS_PER_HOUR)
         if wanted_ns > end_ns:
             length = (end_ns - start_ns) / _NS_PER_HOUR
-            say(f"the feed has {length:.3g} of the {hours:g} hours; the session ends with it")
+            first = "the feed" if run.end is None else "the scenario, up to run.to,"
+            say(f"{first} has {length:.3g} of the {hours:g} hours; the session ends with it")
         elif wanted_ns < end_ns:
             end_ns, origin = wanted_ns, "--hours"
     return _with(resolved, "run.to", iso(end_ns), origin)

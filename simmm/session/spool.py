@@ -59,14 +59,14 @@ class Spool:
     def cut(self, lengths: dict[str, int]) -> None:
         """Forget the rows after the first `lengths` of each table; of those not named, all."""
         for table, file in self._files.items():
-            file.flush()
+            self._flush(table)
             size = lengths.get(table, 0) * self._dtypes[table].itemsize
             os.ftruncate(file.fileno(), size)
             file.seek(size)
 
     def read(self, table: str) -> Iterator[np.ndarray]:
         """Yield a table's rows in blocks."""
-        self._files[table].flush()
+        self._flush(table)
         with (self._folder / table).open("rb") as file:
             while True:
                 rows = np.fromfile(file, self._dtypes[table], _ROWS)
@@ -88,6 +88,12 @@ class Spool:
         for table in self._files:
             (self._folder / table).unlink(missing_ok=True)
         self._folder.rmdir()
+
+    def _flush(self, table: str) -> None:
+        try:
+            self._files[table].flush()
+        except OSError as error:
+            raise self._failed(table, error) from error
 
     def _failed(self, table: str, error: OSError) -> RunError:
         reason = os.strerror(error.errno) if error.errno else str(error)

@@ -31,6 +31,7 @@ class Steps:
         self.simulation = simulation
         self.feed: Feed = simulation.feed(by_arrival=True)
         self.feed.prepare()
+        simulation.heard = self.feed
         self._tables = tables
         self._maker = whole_numbers(simulation.makers)
         self._heard: list[bytes] = []
@@ -101,5 +102,6 @@ class Steps:
         if capacity != self.feed.capacity:
             self.feed = self.simulation.feed(by_arrival=True, rows=capacity)
             self.feed.prepare()
+            self.simulation.heard = self.feed
         for name, array in self.arrays().items():
             array[...] = arrays[name]

@@ -1,0 +1,194 @@
+"""Putting rows, packets and arrivals into the engine's window, compiled."""
+
+from typing import Any
+
+import numpy as np
+
+from simmm.jit import compiled, kernel
+from simmm.math import chain
+from simmm.records import NEVER, UNSEEN_BY_MAKER, UNSEEN_BY_VENUE
+
+
+@compiled
+def take(
+    windows: Any,
+    local_ts: int,
+    exch_ts: int,
+    info: int,
+    order: int,
+    tag: np.ndarray,
+    px: np.ndarray,
+    qty: np.ndarray,
+) -> bool:
+    """Append one packet and its arrival; False if there is no room."""
+    window = windows[windows.size - 1]
+    mask = window.tag.size - 1
+    kept_row = _free(window)
+    if window.packet_hi - window.oldest >= mask or window.row_hi + tag.size - kept_row > mask:
+        return False
+    n = window.packet_hi
+    window.packet_ts[n & mask] = exch_ts
+    window.packet_info[n & mask] = info
+    window.packet_order[n & mask] = order
+    window.unseen[n & mask] = UNSEEN_BY_MAKER
+    if windows.size > 1:
+        window.unseen[n & mask] = UNSEEN_BY_MAKER | UNSEEN_BY_VENUE
+    h = chain(window.seen_chain, local_ts)
+    h = chain(h, exch_ts)
+    h = chain(h, info)
+    h = chain(h, order)
+    for k in range(tag.size):
+        into = (window.row_hi + k) & mask
+        h = chain(h, int(tag[k]))
+        h = chain(h, px[k])
+        h = chain(h, qty[k])
+        window.tag[into] = tag[k]
+        window.px[into] = px[k]
+        window.qty[into] = qty[k]
+    window.seen_chain = h
+    window.row_hi += tag.size
+    window.packet_hi += 1
+    window.packet_row[window.packet_hi & mask] = window.row_hi
+    window.arrival_ts[window.arrival_hi & mask] = local_ts
+    window.arrival_packet[window.arrival_hi & mask] = n
+    window.arrival_hi += 1
+    window.bound_ts = max(window.bound_ts, local_ts)
+    return True
+
+
+@kernel
+def _free(window: Any) -> int:
+    """Give up what both machines have passed; return the first row that is still needed."""
+    mask = window.tag.size - 1
+    for n in range(window.marked, window.arrival):
+        window.unseen[window.arrival_packet[n & mask] & mask] &= UNSEEN_BY_VENUE
+    window.marked = window.arrival
+    oldest = window.oldest
+    while oldest < window.packet and window.unseen[oldest & mask] == 0:
+        oldest += 1
+    window.oldest = oldest
+    if oldest < window.packet_hi:
+        return window.packet_row[oldest & mask]
+    return window.row_hi
+
+
+@compiled
+def append(
+    windows: Any,
+    tag: np.ndarray,
+    px: np.ndarray,
+    qty: np.ndarray,
+    packet_ts: np.ndarray,
+    packet_row: np.ndarray,
+    packet_info: np.ndarray,
+    arrival_ts: np.ndarray,
+    arrival_packet: np.ndarray,
+    first_row: int,
+    bound_ts: int,
+    final: int,
+    done: np.ndarray,
+) -> None:
+    """Put what fits of a chunk, from packet `done[0]` and arrival `done[1]` on, into the window.
+
+    `done` moves on; if not one packet fits, ``done[0]`` becomes -1 - itself.
+    """
+    window = windows[windows.size - 1]
+    capacity = window.tag.size
+    mask = capacity - 1
+    row_limit = _free(window) + capacity
+    packet_limit = (
+        window.oldest + capacity - 1
+    )  # one more: the row after the last packet is its end
+
+    count = packet_ts.size
+    packet = done[0]
+    place = window.packet_hi
+    row = window.row_hi
+    stop = min(count, packet + packet_limit - place)
+    end = packet_row[stop] if stop < count else first_row + tag.size
+    if end > row_limit:
+        # The first packet that begins beyond the limit: the one before it ends there.
+        stop = _first_not_below(packet_row, packet, row_limit + 1) - 1
+        end = packet_row[stop]
+    if stop <= packet and packet < count:
+        done[0] = -1 - packet
+        return
+    _copy(window.packet_ts, place, packet_ts, packet, stop)
+    _copy(window.packet_row, place, packet_row, packet, stop)
+    _copy(window.packet_info, place, packet_info, packet, stop)
+    unseen = UNSEEN_BY_MAKER if windows.size == 1 else UNSEEN_BY_MAKER | UNSEEN_BY_VENUE
+    _set_unseen(window.unseen, place, stop - packet, unseen)
+    _copy(window.tag, row, tag, row - first_row, end - first_row)
+    _copy(window.px, row, px, row - first_row, end - first_row)
+    _copy(window.qty, row, qty, row - first_row, end - first_row)
+    place += stop - packet
+    packet = stop
+    row = end
+    window.packet_row[place & mask] = row
+    window.packet_hi = place
+    window.row_hi = row
+    done[0] = packet
+    bound = bound_ts if packet == count else packet_ts[packet]
+
+    arrival = done[1]
+    known = window.arrival_hi
+    arrival_limit = window.arrival + capacity
+    until = arrival_ts.size
+    if packet < count:
+        until = _first_not_below(arrival_ts, arrival, bound)
+    until = min(until, arrival + arrival_limit - known)
+    _copy(window.arrival_ts, known, arrival_ts, arrival, until)
+    _copy(window.arrival_packet, known, arrival_packet, arrival, until)
+    known += until - arrival
+    arrival = until
+    window.arrival_hi = known
+    done[1] = arrival
+    window.final = 0
+    if arrival < arrival_ts.size:
+        bound = min(bound, arrival_ts[arrival])
+    elif packet == count and final:
+        bound = NEVER
+        window.final = 1
+    window.bound_ts = bound
+
+
+@kernel
+def _copy(ring: Any, place: int, source: np.ndarray, start: int, stop: int) -> None:
+    """Copy source[start:stop] into a ring from `place` on, in at most two straight runs."""
+    at = place & (ring.size - 1)
+    head = min(stop - start, ring.size - at)
+    # Loops over slices from 0 on are those that the compiler turns into wide moves.
+    into = ring[at : at + head]
+    values = source[start : start + head]
+    for k in range(into.size):
+        into[k] = values[k]
+    into = ring[: stop - start - head]
+    values = source[start + head : stop]
+    for k in range(into.size):
+        into[k] = values[k]
+
+
+@kernel
+def _set_unseen(ring: Any, place: int, count: int, unseen: int) -> None:
+    """Set `count` places of a ring from `place` on to `unseen`."""
+    at = place & (ring.size - 1)
+    head = min(count, ring.size - at)
+    into = ring[at : at + head]
+    for k in range(into.size):
+        into[k] = unseen
+    into = ring[: count - head]
+    for k in range(into.size):
+        into[k] = unseen
+
+
+@kernel
+def _first_not_below(values: np.ndarray, low: int, limit: int) -> int:
+    """Return the first place from `low` on whose value is not below `limit`; values ascend."""
+    high = values.size
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < limit:
+            low = middle + 1
+        else:
+            high = middle
+    return low
