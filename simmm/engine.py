@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from numba.core.compiler_lock import global_compiler_lock
+
 from simmm.book import clear
 from simmm.jit import compiled
 from simmm.mail import next_request_ts, next_response_ts
@@ -70,7 +72,8 @@ def link(queue: QueueModel) -> Advance:
         params are `strategy.native.Handles`, memory_rows int64 words. It moves the state in place
         as far as it can and says why it returned in ``windows[0].status``.
     """
-    return _linked(queue.verbs)
+    with global_compiler_lock:  # threads share one entry
+        return _linked(queue.verbs)
 
 
 @cache

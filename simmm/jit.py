@@ -174,8 +174,9 @@ def direct(entry: Function, *arguments: Any) -> Function:
     if not hasattr(dispatcher, "overloads"):
         return entry
     types = tuple(numba.typeof(argument) for argument in arguments)
-    dispatcher.compile(types)
-    return dispatcher.overloads[types].entry_point
+    with global_compiler_lock:
+        dispatcher.compile(types)
+        return dispatcher.overloads[types].entry_point
 
 
 def records(array: np.ndarray) -> np.ndarray:

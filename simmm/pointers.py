@@ -9,6 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 VERB = types.void(types.int64, types.int64, types.int64, types.int64)
@@ -79,6 +80,7 @@ def address_of_verb(entry: Any) -> int:
 
     The code stays there as long as `entry` does.
     """
-    entry.compile(VERB.args)
-    made = entry.overloads[VERB.args]
-    return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
+    with global_compiler_lock:  # while another thread compiles, the address is not to be had
+        entry.compile(VERB.args)
+        made = entry.overloads[VERB.args]
+        return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
