@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from simmm.decoding import ready
 from simmm.errors import RunError, ScenarioError, TapeError
 from simmm.nearest import suggestion
 from simmm.tape.schema import SCHEMA_VERSION, TapeInfo, read_info
@@ -292,3 +293,6 @@ def record_digests(folder: Path, digests: Mapping[str, str]) -> None:
         file.write("\n".join(lines) + "\n")
     os.chmod(temporary, path.stat().st_mode & 0o777)
     os.replace(temporary, path)
+
+
+ready(Dataset)

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from simmm.decoding import ready
 from simmm.errors import ScenarioError
 from simmm.records import Market
 
@@ -156,3 +157,6 @@ def _decimal(name: str, text: str) -> Decimal:
 
 def _whole(value: Decimal) -> int:
     return int(value.to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+ready(MarketRules)

@@ -6,8 +6,8 @@ A name is looked for in this order, and the first hit counts:
 2. in the *project*: the nearest folder, from the current one upward, that is a simmm project;
 3. among what ships with simmm.
 
-A folder is a project if it holds ``simmm.yaml``, or ``scenarios/`` with a scenario in it, or
-``strategies/`` with a strategy in it. The search upward ends at a repository's root, at the home
+A folder is a project if it holds ``simmm.yaml``, ``scenarios/`` with a scenario in it,
+``strategies/`` with a strategy in it, or ``datasets/manifest.yaml``. The search upward ends at a repository's root, at the home
 folder and at a folder of another user, so that nobody else's files are run by accident. What a
 scenario file names is looked for beside that file and in its own project first.
 
@@ -40,6 +40,7 @@ _SINGULAR = {
 }
 _SCENARIO = re.compile(rb"^(tape|seed|run|market|venue|maker|strategy)[ \t]*:", re.MULTILINE)
 _STRATEGY = re.compile(rb"^def[ \t]+quote[ \t]*\(", re.MULTILINE)
+_MANIFEST = re.compile(rb"^datasets[ \t]*:", re.MULTILINE)
 _HEAD_BYTES = 65_536
 
 
@@ -54,8 +55,10 @@ def is_project(folder: Path) -> bool:
     """Tell whether `folder` is a simmm project (see the top of this file)."""
     if (folder / MARKER).is_file():
         return True
-    return _holds(folder / "scenarios", "scenarios", _SCENARIO) or _holds(
-        folder / "strategies", "strategies", _STRATEGY
+    return (
+        _holds(folder / "scenarios", "scenarios", _SCENARIO)
+        or _holds(folder / "strategies", "strategies", _STRATEGY)
+        or _matches(folder / "datasets" / "manifest.yaml", _MANIFEST)
     )
 
 
@@ -202,14 +205,15 @@ def _files(folder: Path, kind: Kind) -> list[Path]:
 
 
 def _holds(folder: Path, kind: Kind, pattern: re.Pattern[bytes]) -> bool:
-    for path in _files(folder, kind):
-        try:
-            with path.open("rb") as file:
-                if pattern.search(file.read(_HEAD_BYTES)):
-                    return True
-        except OSError:
-            continue
-    return False
+    return any(_matches(path, pattern) for path in _files(folder, kind))
+
+
+def _matches(path: Path, pattern: re.Pattern[bytes]) -> bool:
+    try:
+        with path.open("rb") as file:
+            return pattern.search(file.read(_HEAD_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def _home() -> Path | None:

@@ -75,11 +75,19 @@ def paper(
     >>> run.report.session.kind, simmm.verify(run.folder).same
     ('paper', True)
     """
+    numbers = {"speed": speed, "checkpoint_minutes": checkpoint_minutes}
+    if hours is not None:
+        numbers["hours"] = hours
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ScenarioError(f"{name}: {value!r} is no number (math.inf is as fast as it goes)")
     pace = Pace(None if speed == math.inf else float(speed), checkpoint_minutes * 60.0)
     if resume_from is not None:
-        if feed is not None or hours is not None or out is not None:
+        more = (feed, hours, out, seed, strategy, from_, set or None)
+        if any(value is not None for value in more) or os.fspath(scenario) != "paper":
             raise ScenarioError(
-                "paper: a session goes on as it was begun; leave out feed, hours and out"
+                "paper: a session goes on as it was begun; beside resume_from only speed, "
+                "checkpoint_minutes and notify may be given"
             )
         again = Path(resume_from)
         return Run(_away_from_loops(lambda: resume(again, pace=pace, notify=notify)))
@@ -103,13 +111,17 @@ def paper(
     )
 
 
-def verify(run: PathLike, *, notify: Callable[[str], None] | None = None) -> Verdict:
+def verify(
+    run: PathLike, *, kept: bool = False, notify: Callable[[str], None] | None = None
+) -> Verdict:
     """Feed a session's journal to its maker again; say whether the same intents come out.
 
     Parameters
     ----------
     run
         Folder of a session, over or broken off.
+    kept
+        Prove it with the session's own copy of the strategy.
     notify
         Gets a line before the engine is compiled.
 
@@ -118,7 +130,7 @@ def verify(run: PathLike, *, notify: Callable[[str], None] | None = None) -> Ver
     RunError
         There is no journal, or it is one of another version.
     """
-    return prove(Path(run), notify=notify)
+    return prove(Path(run), kept=kept, notify=notify)
 
 
 def _texts(named: Mapping[str, str]) -> list[str]:

@@ -33,7 +33,8 @@ class Bars:
         self._progress.update(self._tasks[stage], completed=done, total=total)
 
     def say(self, line: str) -> None:
-        """Print a line above the bars."""
+        """Print a line above the bars, behind the command's name."""
+        line = f"simmm: {line}"
         if self._progress is not None:
             self._progress.console.print(line, highlight=False)
         else:

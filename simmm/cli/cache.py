@@ -23,9 +23,9 @@ _TAPE_FILES = (".parquet", ".valid", ".building", ".unchecked", ".tmp")
 def cache(prunes: bool, older_than_days: float) -> None:
     """Show or prune compiled code and kept tapes.
 
-    The same goes for the tapes that were generated or converted. Neither can be stale: the name of
-    a file is a digest of all that it was made from. Removing it costs a compilation, or making the
-    tape again, at the next run that needs it.
+    Kept are compiled code and tapes that were generated or converted. Neither can be stale: the
+    name of a file is a digest of all that it was made from. Removing it costs a compilation, or
+    making the tape again, at the next run that needs it.
     """
     from simmm.jit import cache_folder, prune
 

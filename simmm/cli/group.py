@@ -63,4 +63,4 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="simmm", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def simmm(debug: bool) -> None:
-    """Backtests market makers on level-2 tapes, deterministically."""
+    """Backtests market makers on level-2 tapes and runs them on paper, deterministically."""

@@ -14,6 +14,7 @@ start.
 """
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = _take_debug(words)
     try:
+        _write_what_can_be_written()
         if arguments is None:
             _insist_on_interrupts()
         code = _run(words)
@@ -126,6 +128,13 @@ def _say(line: str) -> None:
         print(f"simmm: {text}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         pass  # nobody is listening
+
+
+def _write_what_can_be_written() -> None:
+    """Let characters that the output's encoding lacks become ``?`` instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _settle_output() -> None:

@@ -7,7 +7,7 @@ import click
 
 from simmm.cli.options import change_options, load
 from simmm.errors import ScenarioError
-from simmm.scenario.feeds import feed_tape
+from simmm.scenario.feeds import feed_tape, require_tape
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,9 +83,10 @@ def paper(
     else:
         tapes, sets = feed_tape(feed)
         options["sets"] += tuple(f"{path}={value}" for path, value in sets.items())
+        resolved = load(scenario, tapes=tuple(tapes), **options, need_tape=False)
+        require_tape(resolved)
         folder = session.start(
-            load(scenario, tapes=tuple(tapes), **options),
-            feed=str(feed), hours=hours, pace=pace, out=out, notify=say, watcher=watcher,
+            resolved, feed=str(feed), hours=hours, pace=pace, out=out, notify=say, watcher=watcher,
         )  # fmt: skip
     if quiet:
         click.echo(folder)

@@ -51,7 +51,10 @@ def _hanging(head: str, text: str) -> str:
 @scenario_group.command("check")
 @scenario_options
 def check_scenario(**options: Any) -> None:
-    """Check a scenario and its strategy; exit code 0 if both are right, 2 if not."""
+    """Check a scenario and its strategy.
+
+    Exit code 0 if both are right, 2 if not.
+    """
     from simmm.scenario.load import shown
 
     resolved = load(**options, need_tape=False)

@@ -10,7 +10,10 @@ from simmm.cli.bars import Bars
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-def verify(run: Path) -> int:
+@click.option(
+    "--kept", is_flag=True, help="Use the session's own copy of the strategy, not the file it ran."
+)
+def verify(run: Path, kept: bool) -> int:
     """Prove a paper session: its journal, fed to the maker again, gives the same intents.
 
     RUN is the session's folder. Ends with code 1 if anything differs: an altered or cut journal is
@@ -25,7 +28,7 @@ def verify(run: Path) -> int:
         def fed(done: int, total: int) -> None:
             bars.update("verify", done, total)
 
-        verdict = prove(run, progress=fed if show else None, notify=bars.say)
+        verdict = prove(run, kept=kept, progress=fed if show else None, notify=bars.say)
     for note in verdict.notes:
         click.echo(f"note: {note}")
     if verdict.same:
@@ -34,6 +37,8 @@ def verify(run: Path) -> int:
             f"same {verdict.intents:,} intents, digest {verdict.digest}"
         )
         return 0
+    if "has changed" in verdict.reason and not kept:
+        click.echo("note: --kept proves it with the strategy as it was, from the session's folder")
     click.echo(f"not the same: {verdict.reason}")
     for line in verdict.state:
         click.echo(f"  {line}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from simmm.decoding import ready
 from simmm.errors import RunError
 from simmm.report import activity
 from simmm.report.calibration import calibration
@@ -211,3 +212,6 @@ def _changes(run: Run) -> list[Change]:
             continue
         found.append(Change(path, node, str(origin)))
     return found
+
+
+ready(_Version)

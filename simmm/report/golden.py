@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from simmm.decoding import ready
 from simmm.errors import GoldenError
 from simmm.report.build import build
 from simmm.report.files import write_whole
@@ -251,3 +252,6 @@ def _first_divergence(chain: str, was: list[str], now: list[str]) -> Divergence 
     after = int(was[same - 1].split()[0]) if same else None
     ends = [int(side[same].split()[0]) for side in (was, now) if same < len(side)]
     return Divergence(chain, after, min(ends, default=None), same + 1, max(len(was), len(now)))
+
+
+ready(Golden)

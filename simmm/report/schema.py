@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from simmm.decoding import ready
+
 #: Grows by one when a field changes its meaning or disappears; new fields alone don't count.
 SCHEMA_VERSION = 2
 
@@ -301,3 +303,6 @@ class Report(msgspec.Struct, frozen=True):
     scenario: dict[str, Any]
     curve: dict[str, list[float | int]]  # thinned: ts, net, position, mid
     session: Session | None = None
+
+
+ready(Report)

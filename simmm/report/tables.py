@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from simmm.decoding import ready
 from simmm.errors import RunError, ScenarioError
 from simmm.market import MarketRules
 from simmm.records import BeliefRow, EquityRow, FillRow, IntentRow, MidRow, OrderRow
@@ -222,3 +223,6 @@ def _read_table(path: Path, dtype: np.dtype, used: tuple[str, ...]) -> Columns:
         except (TypeError, ValueError):
             raise RunError(f"{path}: field {name!r} does not hold numbers") from None
     return columns
+
+
+ready(RunInfo)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from simmm.errors import ScenarioError
+from simmm.scenario.load import Resolved, shown
 from simmm.scenario.tapes import find_dataset
 
 NO_FEED = (
@@ -34,3 +35,13 @@ def feed_tape(feed: str | None) -> tuple[list[str], dict[str, str]]:
     except ScenarioError as error:
         raise ScenarioError(f"--feed: {name!r} is no file, and {error}") from None
     return [], {"tape.dataset": name}
+
+
+def require_tape(resolved: Resolved) -> None:
+    """Refuse a scenario without a tape, which ``--feed tape`` would play."""
+    tape = resolved.scenario.tape
+    if tape.dataset is None and tape.file is None:
+        raise ScenarioError(
+            f"{shown(resolved.path)}: tape: the scenario names none; give one with "
+            "--feed tape:FILE, or name a scenario that has one, as in simmm paper cascade"
+        )

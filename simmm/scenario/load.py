@@ -213,6 +213,12 @@ def _with_strategy(
                 f"strategy.{name} of {file.name} left out: {path.name} has no such parameter"
             )
     params = check_parameters(document, given, known, path.stem)
+    limit, size = scenario.maker.max_position, params.get("order_size", 0)
+    if getattr(known.get("order_size"), "unit", "") == "base" and size > limit:
+        notes.append(
+            f"strategy.order_size, {size:g}, is more than maker.max_position, {limit:g}: "
+            "every order is cut to what the position leaves room for"
+        )
     replace = msgspec.structs.replace
     strategy = replace(scenario.strategy, params=params)
     scenario = replace(scenario, name=scenario.name or _name(file), strategy=strategy)

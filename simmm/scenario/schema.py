@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from simmm.decoding import ready
+
 MAX_SEED = 2**63 - 1
 MAX_REFERENCES = 4
 _DAY_MS = 86_400_000.0
@@ -357,3 +359,6 @@ class Scenario(Section, frozen=True, kw_only=True):
     venue: Venue = Venue()
     maker: Maker
     strategy: Strategy
+
+
+ready(Scenario)

@@ -37,6 +37,7 @@ Dtypes = Callable[[dict[str, Any]], dict[str, np.dtype]]
 class Checkpoint(NamedTuple):
     """What a checkpoint holds."""
 
+    path: Path
     about: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
@@ -134,4 +135,4 @@ def _unpack(path: Path, body: bytes, dtypes: Dtypes) -> Checkpoint:
         raw = pa.decompress(body[at : at + packed], size, codec="lz4", asbytes=True)
         arrays[name] = np.frombuffer(raw, dtype, count)
         at += packed
-    return Checkpoint(about, arrays)
+    return Checkpoint(path, about, arrays)

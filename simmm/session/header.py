@@ -14,12 +14,13 @@ import numpy as np
 
 from simmm import __version__
 from simmm.backtest import LARGEST_WINDOW
+from simmm.decoding import ready
 from simmm.errors import RunError, SimmmError
 from simmm.latency import LATENCY_FORMS
 from simmm.market import MarketRules
 from simmm.records import ALO, BOOK_WINDOW, GTC, NEVER
 from simmm.scenario.schema import MAX_REFERENCES
-from simmm.session.journal import FILE_NAME, HEADER, JournalReader
+from simmm.session.journal import END, FILE_NAME, HEADER, STEP, JournalReader, Record, cut_step
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
 from simmm.venue.queue.published import FORMS
@@ -129,6 +130,29 @@ def read_header(folder: Path) -> Header:
     )
 
 
+def last_moment(path: Path) -> int:
+    """Return the time up to which a journal's last step knew everything, ns.
+
+    `NEVER` if the session is over: then there is nothing to end.
+    """
+    last = NEVER
+    for record in JournalReader(path):
+        if record.kind == STEP:
+            fields = cut_step(record.payload).fields
+            last = NEVER if fields[8] else fields[0]
+        elif record.kind == END:
+            return NEVER
+    return last
+
+
+def read_ending(path: Path, record: Record) -> Ending:
+    """Return the journal's last record."""
+    try:
+        return msgspec.json.decode(record.payload, type=Ending)
+    except msgspec.DecodeError as error:
+        raise RunError(f"{path}: record {record.number}: not an end ({error})") from None
+
+
 def _impossible(header: Header) -> str:
     """Name what in a header no session can have; an engine given it would not come back."""
     settings, window = header.settings, header.book_window
@@ -168,23 +192,36 @@ def keep_sources(strategy: Strategy, folder: Path) -> None:
         shutil.copyfile(file, folder / SOURCES / file.name)
 
 
-def load_same_strategy(header: Header, folder: Path) -> tuple[Strategy, str]:
+def altered_copy(header: Header, folder: Path) -> str:
+    """Name a file of the strategy that the session kept and that isn't what it was."""
+    for name, digest in header.strategy.files.items():
+        file = folder / SOURCES / name
+        try:
+            content = file.read_bytes()
+        except OSError:
+            return f"{file} is gone"
+        if hashlib.sha256(content).hexdigest() != digest:
+            return f"{file}, the session's own copy, was altered"
+    return ""
+
+
+def load_same_strategy(header: Header, folder: Path, *, kept: bool = False) -> tuple[Strategy, str]:
     """Return the strategy of a session and, if it has changed since, where.
 
-    The file that ran is looked for first, then the session's own copy.
+    The file that ran is looked for first, then the session's own copy; with `kept` only that.
     """
     path = Path(header.strategy.path)
-    kept = folder / SOURCES
-    if not path.is_file():
-        path = kept / path.name
+    copies = folder / SOURCES
+    if kept or not path.is_file():
+        path = copies / path.name
     try:
         strategy = load_strategy(path)
     except SimmmError as error:
-        change = _first_change(path.parent, kept, header)
+        change = _first_change(path.parent, copies, header)
         raise RunError(f"{error}" + (f"; since the session {change}" if change else "")) from error
     if strategy.digest == header.strategy.digest:
         return strategy, ""
-    return strategy, _first_change(path.parent, kept, header) or f"{path} is not what ran"
+    return strategy, _first_change(path.parent, copies, header) or f"{path} is not what ran"
 
 
 def _first_change(now: Path, kept: Path, header: Header) -> str:
@@ -213,3 +250,6 @@ def _first_change(now: Path, kept: Path, header: Header) -> str:
                 return f"{file}:{into + 1} has changed: `{new}`, it was `{old}`"
         return f"{file} has changed in its line ends"
     return ""
+
+
+ready(Header, Ending)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def start(
         again by `resume`.
     """
     check_pace(pace, hours)
-    say = notify or _silent
+    say = _guarded(notify)
     resolved = _with(resolved, "venue.knowledge", "feed", "simmm paper")
     strategy = load_strategy(resolved.strategy_path)
     compile_notice(say)
@@ -133,7 +133,7 @@ def resume(
         those it was begun with; if its files were altered.
     """
     check_pace(pace, None)
-    say = notify or _silent
+    say = _guarded(notify)
     folder = session_folder(name)
     with ExitStack() as stack:
         place = stack.enter_context(SessionFolder(folder, resume=True))
@@ -158,7 +158,7 @@ def resume(
             )
         simulation.prepare()
         session = Session(place, header, simulation, None, pace, watcher or Unwatched())
-        session.catch_up()
+        session.catch_up(ends_here=ends_here)
         return session.run(resolved, stream, say, ends_here=ends_here)
 
 
@@ -204,5 +204,12 @@ def _write_text(path: Path, text: str) -> None:
         raise RunError(f"{path}: can't be written ({reason})") from error
 
 
-def _silent(line: str) -> None:
-    pass
+def _guarded(notify: Notify | None) -> Notify:
+    """Return a `notify` that doesn't end the session when nobody listens any more."""
+
+    def say(line: str) -> None:
+        if notify is not None:
+            with suppress(OSError):
+                notify(line)
+
+    return say

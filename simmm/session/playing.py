@@ -7,7 +7,7 @@ import hashlib
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from simmm.errors import RunError, SimmmError
-from simmm.records import Response, knowledge_dtype, window_dtype
+from simmm.records import NEVER, Response, knowledge_dtype, window_dtype
 from simmm.run_folder import TableSink, recorded_dtype, table_dtypes
 from simmm.scenario import Resolved
 from simmm.scenario.times import iso
@@ -24,7 +24,7 @@ from simmm.session.arriving import arriving
 from simmm.session.checkpoint import Checkpoint, checkpoints, write_checkpoint
 from simmm.session.finish import Finished, finish
 from simmm.session.folder import SPOOL, SessionFolder
-from simmm.session.header import Ending, Header
+from simmm.session.header import Ending, Header, last_moment, read_ending
 from simmm.session.journal import (
     END,
     FILE_NAME,
@@ -36,12 +36,12 @@ from simmm.session.journal import (
     JournalWriter,
     Packet,
     Place,
-    Record,
     Step,
+    cut_step,
     pack_step,
     unpack_step,
 )
-from simmm.session.pace import Clock, Pace, Watcher
+from simmm.session.pace import Clock, Pace, Unwatched, Watcher
 from simmm.session.running import Running, StepTimes, Tally
 from simmm.session.snapshot import Snapshot
 from simmm.session.spool import Spool
@@ -74,6 +74,7 @@ class Session:
         self.resumed = 0
         self.over: Ending | None = None  # the journal's last record
         self.responses = 0
+        self._until_ts = NEVER  # what is left out of a session that ends where it was
         self.tally = Tally()
         self.times = StepTimes()
         recorded = recorded_dtype(simulation.strategy)
@@ -92,18 +93,24 @@ class Session:
 
     # ---------------------------------------------------------------------------- taking up again
 
-    def catch_up(self) -> None:
-        """Bring the state to where the journal ends, from the last checkpoint on."""
+    def catch_up(self, *, ends_here: bool = False) -> None:
+        """Bring the state to where the journal ends, from the last checkpoint on.
+
+        With `ends_here` the journal's last moment is left out: of what came before all is known, so
+        the session can end there, and nothing of the moment at which it broke is done again.
+        """
         try:
-            self._catch_up()
+            if ends_here:
+                self._until_ts = last_moment(self.place.partial / FILE_NAME)
+            self._catch_up(self._until_ts)
         except BaseException:
             self.close()
             raise
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, until_ts: int) -> None:
         path = self.place.partial / FILE_NAME
         reader = JournalReader(path)
-        saved = next(self._usable(path), None)
+        saved = self._usable(path, until_ts)
         if saved is None:
             self.spool.cut({})
         else:
@@ -116,31 +123,44 @@ class Session:
             offset, number, chain = about["journal"]
             reader.place = Place(offset, number, bytes.fromhex(chain))
         final = None
+        place = reader.place
         for record in reader:
+            if record.kind == STEP and cut_step(record.payload).fields[0] >= until_ts:
+                break
+            place = reader.place
             if record.kind == STEP:
                 final = self._repeat(path, record.number, record.payload)
             elif record.kind == NOTE:
                 self.resumed += 1
             elif record.kind == END:
-                self.over = _ending(path, record)
-        self.journal = JournalWriter(path, reader.place)
+                self.over = read_ending(path, record)
+        self.journal = JournalWriter(path, place)
         self.resumed += 1
         if self.over is None and final is not None and final.final:  # only its end was lost
             self._write_ending(final.bound_ts, final.final == INTERRUPTED)
         elif self.over is None:
             self.journal.write_json(NOTE, {"resumed": _now(), "torn_bytes": reader.torn_bytes})
 
-    def _usable(self, path: Path) -> Iterator[Checkpoint]:
-        """Yield checkpoints that journal and tables reach; after a power loss they may not."""
+    def _usable(self, path: Path, until_ts: int) -> Checkpoint | None:
+        """Return the newest checkpoint from before `until_ts` that journal and tables reach.
+
+        After a power loss they may not. What can't be used is removed: the journal goes on, and
+        would in the end be longer than such a checkpoint says, but not the same.
+        """
         for saved in checkpoints(self.place.partial, self._dtypes):
             if saved.about["session"] != self._identity:
                 raise RunError(
                     f"{self.place.partial}: its checkpoint is of another session; the two were "
                     "mixed up"
                 )
-            reached = path.stat().st_size >= saved.about["journal"][0]
-            if reached and self.spool.holds(saved.about["rows"]):
-                yield saved
+            offset, _, chain = saved.about["journal"]
+            with path.open("rb") as file:
+                file.seek(offset - len(chain) // 2)
+                reached = file.read(len(chain) // 2).hex() == chain
+            if reached and saved.about["ts"] < until_ts and self.spool.holds(saved.about["rows"]):
+                return saved
+            saved.path.unlink()
+        return None
 
     def _repeat(self, path: Path, number: int, payload: bytes) -> Step:
         try:
@@ -185,11 +205,11 @@ class Session:
         started_s = time.perf_counter()
         try:
             if self.over is None and ends_here:
-                self._end(max(self.steps.bound_ts, self._start_ns), interrupted=True)
+                self._end(max(self._until_ts - 1, self._start_ns), interrupted=True)
             elif self.over is None:
-                with self.watcher:
+                with _watched(self.watcher):
                     asyncio.run(self._play(stream, say))
-                    self.watcher.update(self._snapshot())
+                    self._show(always=True)
             assert self.journal is not None
             assert self.over is not None
             self.journal.close()
@@ -233,7 +253,7 @@ class Session:
         handled = []
         chunks = stream.chunks()
         packets = _after(arriving(chunks), self._heard_before())
-        for name in (signal.SIGINT, signal.SIGTERM):
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread
                 loop.add_signal_handler(name, stop.set)
                 handled.append(name)
@@ -335,9 +355,12 @@ class Session:
             step = Step(self.steps.bound_ts, packet, heard, intents, False, self.steps.chains)
             self.journal.write(STEP, pack_step(step))
 
-    def _show(self) -> None:
-        if self.watcher.due():
-            self.watcher.update(self._snapshot())
+    def _show(self, *, always: bool = False) -> None:
+        if always or self.watcher.due():
+            try:
+                self.watcher.update(self._snapshot())
+            except OSError:  # a terminal or a log that went away doesn't end the session
+                self.watcher = Unwatched()
 
     def _snapshot(self) -> Snapshot:
         size = self.journal.place.offset if self.journal is not None else 0
@@ -367,11 +390,15 @@ def _after(packets: Iterable[Packet], count: int) -> Iterator[Packet]:
             yield packet
 
 
-def _ending(path: Path, record: Record) -> Ending:
+@contextmanager
+def _watched(watcher: Watcher) -> Iterator[None]:
+    with suppress(OSError):
+        watcher.__enter__()
     try:
-        return msgspec.json.decode(record.payload, type=Ending)
-    except msgspec.DecodeError as error:
-        raise RunError(f"{path}: record {record.number}: not an end ({error})") from None
+        yield
+    finally:
+        with suppress(OSError):
+            watcher.__exit__(None, None, None)
 
 
 def _now() -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simmm.backtest import compile_notice
+from simmm.decoding import ready
 from simmm.errors import RunError
 from simmm.records import (
     NEVER,
@@ -30,6 +31,7 @@ from simmm.scenario.times import iso
 from simmm.session.header import (
     Ending,
     Header,
+    altered_copy,
     load_same_strategy,
     read_header,
     simulation_of,
@@ -85,6 +87,7 @@ class Verdict:
 def verify(
     run: str | Path,
     *,
+    kept: bool = False,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Verdict:
@@ -94,6 +97,9 @@ def verify(
     ----------
     run
         A session's folder, over or broken off.
+    kept
+        Prove it with the session's own copy of the strategy; else with the file that ran, where
+        that is still there, so that a change of it is told.
     progress
         Called with bytes read and bytes in all.
     notify
@@ -112,7 +118,8 @@ def verify(
     if not (folder / FILE_NAME).is_file():
         raise RunError(f"{folder}: has no {FILE_NAME}; only paper sessions keep a journal")
     header = read_header(folder)
-    strategy, change = load_same_strategy(header, folder)
+    strategy, change = load_same_strategy(header, folder, kept=kept)
+    change = change or altered_copy(header, folder)
     compile_notice(notify or (lambda line: None))
     settings = replace(header.settings, remote=True)
     simulation = simulation_of(msgspec.structs.replace(header, settings=settings), strategy)
@@ -390,3 +397,6 @@ def _tell(row: np.void) -> str:
 
 def _nowhere(table: str, rows: np.ndarray) -> None:
     pass
+
+
+ready(_Told)

@@ -84,9 +84,10 @@ def explain(error: BaseException, strategy: Strategy, now_ns: int | None = None)
         return StrategyError(f"{place}: does not compile: {_reason(str(error), strategy)}{line}")
     from simmm.report.words import moment  # late: the report needs data frames
 
-    place = _running_place(error, strategy)
+    place, line_known = _running_place(error, strategy)
+    hint = "" if line_known else "; NUMBA_DISABLE_JIT=1 in the environment names the line"
     when = "" if now_ns is None else f" at {moment(now_ns)} UTC"
-    return StrategyError(f"{place}: {_running_reason(error)}{when}", running=True)
+    return StrategyError(f"{place}: {_running_reason(error)}{when}{hint}", running=True)
 
 
 def _compiler_place(message: str, strategy: Strategy) -> tuple[str, str]:
@@ -176,12 +177,13 @@ def _without_records(text: str) -> str:
     return text
 
 
-def _running_place(error: BaseException, strategy: Strategy) -> str:
+def _running_place(error: BaseException, strategy: Strategy) -> tuple[str, bool]:
+    """Where it broke, and whether that names the line; compiled code doesn't tell it."""
     files = {str(file.resolve()) for file in strategy.files}
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if str(Path(frame.filename).resolve()) in files:
-            return f"{frame.filename}:{frame.lineno}"
-    return str(strategy.path)
+            return f"{frame.filename}:{frame.lineno}", True
+    return str(strategy.path), False
 
 
 def _running_reason(error: BaseException) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simmm.decoding import ready
 from simmm.errors import SimmmError, TapeError
 from simmm.market import MarketRules
 from simmm.records import KIND_RANK
@@ -189,3 +190,6 @@ def group_columns(
         columns[name] = np.asarray(whole)
         columns[name].flags.writeable = False
     return columns
+
+
+ready(TapeInfo)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -16,6 +17,9 @@ GENERATORS = {
     "queue_reactive": ("simmm.tape.synthetic.queue_reactive", "QueueReactive"),
     "cascade": ("simmm.tape.synthetic.cascade", "Cascade"),
 }
+
+
+_converting = Lock()  # msgspec learns a type at its first use, and not in two threads at once
 
 
 def parameters_of(generator: str, preset: str, overrides: Mapping[str, Any]) -> Any:
@@ -38,7 +42,8 @@ def parameters_of(generator: str, preset: str, overrides: Mapping[str, Any]) -> 
     kind = getattr(import_module(module), name)
     values = _merged(presets.get(preset, {}), overrides)
     try:
-        return msgspec.convert(values, kind)
+        with _converting:
+            return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise ScenarioError(f"parameters of {generator}: {error}") from None
 
