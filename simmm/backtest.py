@@ -13,6 +13,7 @@ from simmm import __version__
 from simmm.datasets import tape_path
 from simmm.errors import ScenarioError
 from simmm.feed import Feed
+from simmm.idle import say_if_idle
 from simmm.jit import on_compile
 from simmm.latency import delay_feed
 from simmm.market import LARGEST_COUNT, MarketRules
@@ -22,11 +23,7 @@ from simmm.records import (
     BOOK_WINDOW,
     GTC,
     NEVER,
-    OUT_OF_WINDOW,
-    PRICE_OFF_STEP,
     REASON_NAMES,
-    UNKNOWN_ORDER,
-    WOULD_CROSS,
     Latency,
 )
 from simmm.report import write as write_report
@@ -46,13 +43,6 @@ Notify = Callable[[str], None]
 NS_PER_MS = 1_000_000.0
 WINDOW_PER_REACH = 4  # the book's window over how far from the touch the tape shows levels
 LARGEST_WINDOW = 1 << 20
-NEARLY_ALL = 0.9  # refused orders of all, above which a run says so
-_IN_QUANTA = "; prices in `wanted` are in quanta (price / market.quantum), not in money"
-_REMEDIES = {
-    OUT_OF_WINDOW: _IN_QUANTA,
-    PRICE_OFF_STEP: _IN_QUANTA,
-    WOULD_CROSS: "; want no bid at or above market.ask_px, no ask at or below market.bid_px",
-}
 building = threading.Lock()  # one thread at a time makes tapes; others find them made
 _listening = threading.local()  # each thread compiles for its own run
 UNMODELLED = ("funding", "margin", "liquidation", "market impact", "self-trade")
@@ -126,7 +116,7 @@ def run(
                 describe(resolved, stream, markets[0], strategy, simulation, elapsed_s),
             )
             write_report(files.partial)
-        _say_if_nothing_was_sent(simulation, markets[0], say)
+        say_if_idle(simulation, markets[0], say)
     return folder
 
 
@@ -147,40 +137,6 @@ def _say_compiling(name: str) -> None:
     if told is not None and line not in told:
         told.add(line)
         _listening.say(line)
-
-
-def _say_if_nothing_was_sent(simulation: Simulation, rules: MarketRules, say: Notify) -> None:
-    """Tell why a run without a single order had none, or why hardly any was accepted."""
-    maker = simulation.makers[0]
-    if maker["sequence"]:
-        _say_if_all_were_refused(int(maker["next_id"]) - 1, simulation.venues[0]["rejections"], say)
-        return
-    if maker["too_small"]:
-        say(
-            f"no order was sent: {int(maker['too_small'])} wanted levels were smaller than a lot "
-            f"({rules.lot_size}) or the minimum notional ({rules.min_notional} {rules.quote}); "
-            "raise the strategy's order size; sizes in `wanted` are in lots (size / market.lot)"
-        )
-    else:
-        say(
-            f"no order was sent: in {int(maker['steps'])} quote steps the strategy wanted nothing, "
-            f"in {int(maker['blind_steps'])} a side of the book was unknown; "
-            "are wanted.bids and wanted.asks set?"
-        )
-
-
-def _say_if_all_were_refused(sent: int, rejections: np.ndarray, say: Notify) -> None:
-    """Tell the main reason if hardly any of the new orders was accepted."""
-    counts = rejections.copy()
-    counts[UNKNOWN_ORDER] = 0  # of cancels and of orders that were filled meanwhile
-    refused, main = int(counts.sum()), int(counts.argmax())
-    if refused < NEARLY_ALL * sent:
-        return
-    remedy = _REMEDIES.get(main, "")
-    say(
-        f"hardly any order was accepted: {refused:,} of {sent:,} were refused, for "
-        f"'{REASON_NAMES[main]}' {int(counts[main]):,}{remedy}"
-    )
 
 
 def make_settings(resolved: Resolved, stream: TapeStream, rules: MarketRules) -> Settings:

@@ -7,9 +7,10 @@ A name is looked for in this order, and the first hit counts:
 3. among what ships with simmm.
 
 A folder is a project if it holds ``simmm.yaml``, ``scenarios/`` with a scenario in it,
-``strategies/`` with a strategy in it, or ``datasets/manifest.yaml``. The search upward ends at a repository's root, at the home
-folder and at a folder of another user, so that nobody else's files are run by accident. What a
-scenario file names is looked for beside that file and in its own project first.
+``strategies/`` with a strategy in it, or ``datasets/manifest.yaml``. The search upward ends at a
+repository's root, at the home folder and at a folder of another user, so that nobody else's files
+are run by accident. What a scenario file names is looked for beside that file and in its own
+project first.
 
 Nothing here makes ``datasets`` or ``strategies`` importable; files are found by path.
 """

@@ -46,16 +46,20 @@ def compare(
     from simmm.report.compare.terminal import render
 
     found = comparing.compare(*folders)
-    render(found, Console(width=width))
+    # files first: whoever reads the text may stop before its end, which ends this process
+    written: list[Path] = []
     if json_file is not None:
         comparing.write_json(json_file, found)
-        click.echo(json_file)
+        written.append(json_file)
     if html is not None:
         from simmm.report.compare import page
 
         target = Path(page.default_name(found) if html == _DEFAULT else html)
         page.write(target, found)
-        click.echo(target)
+        written.append(target)
+    render(found, Console(width=width))
+    for path in written:
+        click.echo(path)
 
 
 def _folder(run: str) -> Path:

@@ -78,7 +78,10 @@ def build_datasets(names: tuple[str, ...], seed: int | None) -> None:
 @click.option("--presets", is_flag=True, help="Compare presets with the recordings' statistics.")
 @click.option("--update", is_flag=True, help="Write the digests found into the manifest.")
 def verify(names: tuple[str, ...], presets: bool, update: bool) -> int:
-    """Build tapes again and compare their digests with the manifest: those named, or all."""
+    """Build tapes again, compare digests with the manifest.
+
+    NAMES are datasets; without them, all. What is built is thrown away.
+    """
     if presets:
         return _verify_presets()
     from simmm.datasets import rebuild, record_digests

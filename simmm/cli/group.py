@@ -10,8 +10,14 @@ from simmm.nearest import suggestion
 #: Command -> where it is, and its line in the overview (the first line of its own help).
 COMMANDS = {
     "backtest": ("simmm.cli.backtest:backtest", "Run a scenario and show its report."),
-    "paper": ("simmm.cli.paper:paper", "Run a strategy on a live feed, with a journal."),
-    "verify": ("simmm.cli.verify:verify", "Prove a paper session from its journal."),
+    "paper": (
+        "simmm.cli.paper:paper",
+        "Run a strategy on a live feed against the simulated exchange.",
+    ),
+    "verify": (
+        "simmm.cli.verify:verify",
+        "Prove a paper session: its journal, fed to the maker again, gives the same intents.",
+    ),
     "scenario": ("simmm.cli.scenario:scenario_group", "List, check and show scenarios."),
     "report": ("simmm.cli.report:report", "Show the report of a finished run again."),
     "compare": ("simmm.cli.compare:compare", "Show two runs beside each other, B against A."),

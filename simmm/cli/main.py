@@ -13,6 +13,7 @@ Nothing but the standard library is imported before `main` runs, so that Ctrl-C 
 start.
 """
 
+import codecs
 import errno
 import io
 import os
@@ -131,10 +132,22 @@ def _say(line: str) -> None:
 
 
 def _write_what_can_be_written() -> None:
-    """Let characters that the output's encoding lacks become ``?`` instead of an error."""
+    """Let characters that the output's encoding lacks become ``?``, and a minus ``-``, no error."""
+
+    def instead(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        lacking = error.object[error.start : error.end]
+        return "".join("-" if one == "\N{MINUS SIGN}" else "?" for one in lacking), error.end
+
+    codecs.register_error("simmm", instead)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="replace")
+        # Python's own choices alone: strict for output, the others for errors and old locales.
+        if isinstance(stream, io.TextIOWrapper) and (
+            stream.errors in ("strict", "backslashreplace")
+            or (stream.errors == "surrogateescape" and stream.encoding.lower() != "utf-8")
+        ):
+            stream.reconfigure(errors="simmm")
 
 
 def _settle_output() -> None:

@@ -280,6 +280,7 @@ class Session(msgspec.Struct, frozen=True):
     resumed: int  # times the session was taken up again
     journal: dict[str, Any] | None  # records, bytes, digest
     under_tape: OtherKnowledge | None
+    interrupted: bool = False  # ended before its scenario did
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -50,6 +50,7 @@ def session(run: Run, under_tape: Report | None) -> Session | None:
             resumed=facts.get("resumed", 0),
             journal=facts.get("journal"),
             under_tape=None if under_tape is None else _other(under_tape),
+            interrupted=bool(facts.get("interrupted", False)),
         )
     except KeyError as error:
         raise RunError(f"{run.folder / 'run.json'}: session.{error.args[0]} is missing") from None

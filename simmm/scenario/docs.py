@@ -52,10 +52,10 @@ Later in this list wins: default, scenario file, `--seed` and the other options,
 
 `FILE` is a path or a plain name (`cascade`). It is looked for as a path from the current folder,
 then in your project, then among what ships with simmm. A project is the nearest folder, from the
-current one upward, that holds `simmm.yaml`, or `scenarios/` with a scenario in it, or
-`strategies/` with a strategy in it; the search ends at a repository's root, at your home folder,
-and at a folder that others may write to. What a scenario names is looked for beside it and in its
-own project first.
+current one upward, that holds `simmm.yaml`, `scenarios/` with a scenario in it, `strategies/` with
+a strategy in it, or `datasets/manifest.yaml`; the search ends at a repository's root, at your home
+folder, and at a folder that others may write to. What a scenario names is looked for beside it and
+in its own project first.
 
 ## Times
 

@@ -85,7 +85,8 @@ def explain(error: BaseException, strategy: Strategy, now_ns: int | None = None)
     from simmm.report.words import moment  # late: the report needs data frames
 
     place, line_known = _running_place(error, strategy)
-    hint = "" if line_known else "; NUMBA_DISABLE_JIT=1 in the environment names the line"
+    known = line_known or INTERPRETED
+    hint = "" if known else "; NUMBA_DISABLE_JIT=1 in the environment names the line"
     when = "" if now_ns is None else f" at {moment(now_ns)} UTC"
     return StrategyError(f"{place}: {_running_reason(error)}{when}{hint}", running=True)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simmm.jit import INTERPRETED
 from tests.bad_input.conftest import CommandLine
 from tests.bad_input.strategies import faulty
 
@@ -76,6 +77,8 @@ def test_rule_broken_while_running(simmm: CommandLine, fault: int, expected: str
     assert line.startswith(str(FAULTY))
     assert expected in line
     assert "2025-01-01" in line, "the tape's time is told"
+    if not INTERPRETED and fault in (faulty.OUTSIDE, faulty.DIVIDES):
+        assert line.endswith("; NUMBA_DISABLE_JIT=1 in the environment names the line")
 
 
 def test_without_its_fault_it_runs(simmm: CommandLine) -> None:

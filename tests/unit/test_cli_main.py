@@ -89,6 +89,7 @@ def test_overview_line_is_the_commands_own(name: str) -> None:
         (["backtest", "cascade", "--seed", "x"], "simmm: Invalid value for '--seed'"),
         (["backtest", "cascde"], "did you mean 'cascade'?"),
         (["backtest", "recorded"], "tape: the scenario names none; add --tape FILE"),
+        (["paper", "--feed", "tape"], "names none; give one with --feed tape:FILE"),
         (["scenario", "check", "cascade", "--set", "venue.queue.modle=1"], "did you mean 'model'?"),
         (["scenario", "show", "cascade", "--to", "0"], "--to: run.to: 0.0 is not after"),
         (["scenario", "check", "cascade", "--strategy", "none.py"], "none.py: no such strategy"),
@@ -171,6 +172,27 @@ def test_full_disk_behind_stdout() -> None:
         )
     assert done.returncode == 1
     assert done.stderr == "simmm: no space left on the disk\n"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""},
+    ],
+)
+def test_output_that_knows_no_such_character(settings: dict[str, str]) -> None:
+    ascii_only = {**ENVIRONMENT, **settings}
+    code = (
+        "import click, sys; from simmm.cli import group;"
+        "tell = lambda: (print('\\xb1 \\u22121 \\u03c3'), print('\\u2026 2', file=sys.stderr));"
+        "group.LazyGroup.get_command = lambda *a: click.Command('cache', callback=tell);"
+        "from simmm.cli.main import main; sys.argv[1:] = ['cache']; sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=ascii_only
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "? -1 ?\n", "? 2\n")
 
 
 def test_reader_that_leaves_is_no_error() -> None:

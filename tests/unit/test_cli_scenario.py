@@ -68,6 +68,14 @@ def test_time_options_are_numbers_or_texts() -> None:
     assert rows["run.to"] == ["00:01:00", "--to"]
 
 
+def test_orders_larger_than_the_position_may_be_are_told() -> None:
+    words = ["check", "cascade", "--set", "maker.max_position=0.005"]
+    result = CliRunner().invoke(scenario_group, words, catch_exceptions=False)
+    assert "strategy.order_size, 0.01, is more than maker.max_position, 0.005" in result.stderr
+    words[-1] = "maker.max_position=0.01"
+    assert CliRunner().invoke(scenario_group, words, catch_exceptions=False).stderr == ""
+
+
 def test_notes_go_to_stderr() -> None:
     Path("strategies").mkdir()
     Path("strategies/plain.py").write_text(

@@ -8,8 +8,10 @@ import shutil
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from simmm.cli.compare import compare as command
 from simmm.cli.main import main
 from simmm.report.compare import compare, write_json
 from simmm.report.compare.page import default_name, page
@@ -114,7 +116,7 @@ def test_the_html_page_loads_nothing_and_holds_the_numbers(found):
     for words in (*found.verdict.sentences, *found.notes, found.agreements[0].first_row.a):
         assert html.escape(words) in content
     order = [content.index(f'id="{name}"') for name in
-             ("configuration", "digests", "course", "results", "reading", "verdict")]  # fmt: skip
+             ("verdict", "configuration", "digests", "course", "results", "reading")]  # fmt: skip
     assert order == sorted(order)
 
 
@@ -150,6 +152,28 @@ def test_the_command_shows_and_writes(pair, tmp_path, monkeypatch, capsys):
     code, _, _ = run_command(capsys, "one", pair[1], "--html", "page.html")
     assert code == 0
     assert (tmp_path / "page.html").is_file()
+
+
+def test_files_are_there_when_the_reader_of_the_text_stops(pair, tmp_path, monkeypatch):
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("simmm.report.compare.terminal.render", closed)
+    files = [tmp_path / "c.html", tmp_path / "c.json"]
+    words = [*map(str, pair), "--html", str(files[0]), "--json", str(files[1])]
+    found = CliRunner().invoke(command, words)
+    assert isinstance(found.exception, (BrokenPipeError, SystemExit))
+    assert [file.is_file() for file in files] == [True, True]
+
+
+def test_narrow_pages_keep_both_values_and_their_origins_apart(found):
+    content = page(found)
+    assert '<table class="configuration both">' in content
+    for rule in (
+        'td:nth-child(2)::before { content: "A\\2002"',
+        'td:nth-child(4)::before { content: "\\A B\\2002"; white-space: pre',
+    ):
+        assert rule in content
 
 
 def test_results_that_differ_are_no_failure(pair, capsys):

@@ -11,12 +11,13 @@ from click.testing import CliRunner
 
 from simmm.cli.report import report as command
 from simmm.errors import RunError
+from simmm.records import NEVER
 from simmm.report import build, words, write
 from simmm.report.files import PAGE_NAME
 from simmm.report.page import course, pack, page, shell, write_page
 from simmm.report.schema import Estimate, Late, OtherKnowledge, Session
 from simmm.report.tables import read_run
-from tests.unit.report_fixture import START, S, drawn_run, write_run
+from tests.unit.report_fixture import START, S, drawn_rows, drawn_run, write_run
 
 _TYPES = {"u1": "<u1", "u2": "<u2", "u4": "<u4", "f4": "<f4", "f8": "<f8"}
 
@@ -176,7 +177,7 @@ def test_a_run_without_a_fill_has_a_page(tmp_path):
 def test_empty_tables_have_a_page(tmp_path):
     folder = write_run(tmp_path / "run", {}, mid2=200_000, seconds=0, warm_up=0)
     write(folder)
-    assert "Nothing was filled" in (folder / PAGE_NAME).read_text()
+    assert "nothing was quoted" in (folder / PAGE_NAME).read_text()
 
 
 def test_figures_of_the_report_stand_in_the_page(folder):
@@ -201,14 +202,79 @@ def test_a_session_stands_beside_itself_under_the_tape(folder):
         step_us={"median": 12.5, "p99": 40.0, "max": 900.0}, resumed=2,
         journal={"records": 17, "bytes": 4096, "digest": "ee" * 8},
         under_tape=OtherKnowledge(net, report.profit.parts, 99, 1.25, "aa", "bb"),
+        interrupted=True,
     )  # fmt: skip
     text = page(read_run(folder), msgspec.structs.replace(report, session=session))
     for told in ('data-field="session.late.rows" data-value="7">7<', "of 5,000; 2 of them",
                  "12.5 µs", "310 ms", "tape:&lt;b&gt;, speed 60", "250 ms had passed",
                  'data-field="session.under_tape.fills" data-value="99">99<',
-                 f"net is {words.signed(-1.5)} USD beside", "journal: records"):  # fmt: skip
+                 f"net is {words.signed(-1.5)} USD beside", "journal: records",
+                 "<b>A paper session on the feed tape:&lt;b&gt;, at 60 times its pace, interrupted "
+                 "at 2023-11-14 23:03 UTC, taken up again 2 times</b>; without the wait for the "
+                 f"feed net would be {words.signed(net.value)} USD",
+                 "it was a paper session on the feed", "whose exchange is simulated; without the",
+                 "simmm compare run/under_tape run"):  # fmt: skip
         assert told in text, told
-    assert 'id="session"' not in page(read_run(folder), report)
+    plain = page(read_run(folder), report)
+    assert 'id="session"' not in plain
+    assert "paper session" not in plain
+    assert "Latency as drawn" in plain
+
+
+def test_fills_that_nobody_was_told_of_are_left_out_of_latency_and_counted(tmp_path):
+    rows, mid2 = drawn_rows(seconds=600)
+    for fill in rows["fills"][-2:]:
+        fill["known_ts"] = NEVER
+    rows["orders"][0]["answered_ts"] = NEVER
+    facts = {"kind": "backtest", "hold_back_ms": 250.0, "packets": 9, "rows": 90,
+             "late_packets": 0, "late_rows": 0, "ignored_rows": 0}  # fmt: skip
+    folder = write_run(tmp_path / "run", rows, mid2=mid2, seconds=600, session=facts)
+    text = page(read_run(folder), build(folder))
+    row = re.search(r"<tr><th[^>]*>fill to the maker</th>(.*?)</tr>", text)[1]
+    count = f"{len(rows['fills']) - 2:,}"
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == ["100 ms"] * 6 + [count]
+    assert "2 fills and 1 answer that never reached the maker before the end are left out" in text
+    assert "<h3>Latency</h3>" in text
+    assert "<h3>The session</h3>" in text
+    assert "paper session" not in text  # a backtest behind a feed
+
+
+def test_bars_of_the_queue_are_over_the_orders_that_the_words_are_over(tmp_path):
+    rows, mid2 = drawn_rows(seconds=900)
+    for order in rows["orders"][::7]:
+        order["level_at_join"] = -1
+    folder = write_run(tmp_path / "run", rows, mid2=mid2, seconds=900)
+    report = build(folder)
+    write(folder)
+    rested, filled = data_of((folder / PAGE_NAME).read_text())["charts"]["queue"]["series"]
+    assert rested["name"] == f"rested ({report.queue.known_joined:,})"
+    assert filled["name"] == f"filled ({report.queue.known_filled:,})"
+    assert rested["y"][0] == report.queue.alone_joined
+    for series in (rested, filled):
+        assert sum(series["y"]) == pytest.approx(1.0)
+
+
+def test_ways_of_filling_add_up(folder):
+    run = read_run(folder)
+    shares = dict(data_of((folder / PAGE_NAME).read_text())["tables"]["flags"]["rows"])
+    taker = np.mean(run.fills["marks"] & 8 != 0)
+    assert 0 < shares["printed"] < 1
+    both = np.mean((run.fills["marks"] & 8 != 0) & (run.fills["marks"] & 3 != 0))
+    assert shares["printed"] + shares["crossed"] + shares["through"] + taker - both == (
+        pytest.approx(1.0)
+    )
+
+
+def test_a_fall_of_the_whole_run_is_told_as_that(folder):
+    report = build(folder)
+    start, end = START, START + 3000 * S
+    risk = msgspec.structs.replace(
+        report.risk, drawdown=101.0, drawdown_peak_ns=start, drawdown_trough_ns=end
+    )
+    for net, told in ((-100.0, "is that of the whole run"), (-50.0, "ran from"), (5.0, "ran from")):
+        profit = msgspec.structs.replace(report.profit, net=Estimate(net))
+        fallen = msgspec.structs.replace(report, risk=risk, profit=profit)
+        assert f"The deepest fall, 101.00 USD, {told}" in page(read_run(folder), fallen)
 
 
 def test_the_page_is_written_whole_or_not_at_all(folder, monkeypatch):

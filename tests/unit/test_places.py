@@ -121,8 +121,17 @@ def test_foreign_folders_make_no_project(tmp_path: Path) -> None:
     (tmp_path / "strategies").mkdir()
     (tmp_path / "strategies" / "merge.py").write_text("def merge(): ...\n")
     assert not places.is_project(tmp_path)
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "manifest.yaml").write_text("files:\n  - data.csv\n")
+    assert not places.is_project(tmp_path)
     (tmp_path / "simmm.yaml").touch()
     assert places.is_project(tmp_path)
+
+
+def test_a_manifest_of_datasets_makes_a_project(tmp_path: Path) -> None:
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "manifest.yaml").write_text("# mine\ndatasets:\n  my_market:\n")
+    assert project_folder(tmp_path) == tmp_path
 
 
 def test_search_ends_at_repository_home_and_shared_folders(

@@ -230,11 +230,14 @@ def test_verdict_follows_the_interval(drawn, tmp_path):
 
 
 def test_unknowns_name_what_this_run_has(tmp_path):
-    folder = drawn_run(tmp_path / "run", 600, counts={"gaps": 3, "late_rows": 17},
-                       queue={"model": "log"})  # fmt: skip
+    folder = drawn_run(tmp_path / "run", 600, counts={"gaps": 3}, queue={"model": "log"},
+                       session={"kind": "backtest", "hold_back_ms": 250.0, "packets": 90,
+                                "rows": 900, "late_packets": 5, "late_rows": 17,
+                                "ignored_rows": 4})  # fmt: skip
     text = {entry.topic: entry.text for entry in build(folder).unknowns}
     assert "3 gaps" in text["gaps"]
     assert "17 rows" in text["late rows"]
+    assert "4 of them" in text["late rows"]
     assert "logarithm" in text["queue"]
     assert {"impact", "tape", "latency", "block order", "crossed"} <= set(text)
     assert "funding and margin" in text

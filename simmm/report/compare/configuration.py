@@ -86,7 +86,7 @@ def _values(run: Run) -> dict[str, _Found]:
         origin = str(origins.get(path, "default"))
         told = f"run.{path.removeprefix('run.')}: {origin}"
         found[f"period.{name}"] = _Found(f"{moment(instant)} UTC", told)
-    found["code.digest"] = _Found(info.code_digest, "content of simmm's files")
+    found["code.digest"] = _Found(info.code_digest, "engine, strategy, Python")
     found["code.version"] = _Found(info.simmm_version, "simmm")
     return found
 

@@ -30,6 +30,13 @@ _STYLE = """
   .pairs thead th { min-width: 0 !important; }
   .pairs th:last-child, .pairs td:last-child { display: none; }
 }
+@media (max-width: 600px) {
+  .both td:nth-child(2)::before { content: "A\\2002"; color: var(--faint); }
+  .both td:nth-child(4)::before { content: "\\A B\\2002"; white-space: pre; color: var(--faint); }
+  .both td:nth-child(3)::before, .both td:nth-child(5)::before { content: " · "; }
+  .both td:nth-child(3), .both td:nth-child(5) { color: var(--faint); }
+  .both td:nth-child(3):empty::before, .both td:nth-child(5):empty::before { content: ""; }
+}
 """
 
 
@@ -58,12 +65,12 @@ def page(comparison: Comparison) -> str:
     a, b = shown.names(comparison)
     results = join(*(_block(at, group) for at, group in enumerate(comparison.groups)))
     sections = [
+        Section("verdict", "Verdict", "Verdict", _verdict(comparison)),
         Section("configuration", "Configuration", "Configuration", _configuration(comparison)),
         Section("digests", "Digests", "Digests", _agreements(comparison)),
         Section("course", "Course", "Course", _course_figure(comparison)),
         Section("results", "Results", "Results", join(_lead(comparison), results)),
         Section("reading", "How to read it", "How to read it", _notes(comparison)),
-        Section("verdict", "Verdict", "Verdict", _verdict(comparison)),
     ]
     charts = {_COURSE: _course(comparison)} if comparison.curves.ts else {}
     again = f"simmm compare {comparison.a.folder} {comparison.b.folder} --html"
@@ -98,7 +105,7 @@ def _configuration(comparison: Comparison) -> Html:
         (a, a_origin), (b, b_origin) = shown.value_cells(value)
         rows.append((value.path, a, a_origin, b, b_origin))
     columns = ("value", "A", "from", "B", "from")
-    return join(words, table(columns, rows, left=5, class_="configuration"))
+    return join(words, table(columns, rows, left=5, class_="configuration both"))
 
 
 def _agreements(comparison: Comparison) -> Html:

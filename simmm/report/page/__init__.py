@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from simmm.report import remarks
 from simmm.report.files import PAGE_NAME, write_whole
 from simmm.report.page import beliefs, doubt, fills, lookup, money
 from simmm.report.page.course import MOST_DETAILED, build_course
@@ -64,13 +65,25 @@ def _head(report: Report) -> Html:
         tag("p", f"{moment(run.quote_start_ns, False)} to {moment(run.end_ns, False)} UTC: "
             f"{duration(run.hours * 3600)} of quoting, after {duration(run.warm_up_s)} of warm-up "
             "that is left out of every figure."),
+        _paper(report),
         tag("p", about) if about else "",
     )  # fmt: skip
 
 
+def _paper(report: Report) -> Html:
+    """Say first of a paper session that it was one."""
+    told, wait = remarks.paper(report), remarks.wait(report)
+    if not told:
+        return Html("")
+    return tag("p", tag("b", told), f"; {wait}" if wait else "", ". ",
+               tag("a", "The session", href="#session"), class_="paper")  # fmt: skip
+
+
 def _result(report: Report, tables: dict[str, Any]) -> Html:
     shown, tables["waterfall"] = money.waterfall(report)
-    return join(money.verdict(report), money.five(report), shown)
+    disagree = remarks.sharpe_beside_net(report)
+    remark = tag("p", disagree, class_="words") if disagree else ""
+    return join(money.verdict(report), money.five(report), remark, shown)
 
 
 def _when(run: Run, report: Report, charts: dict[str, Any]) -> Html:
@@ -109,11 +122,12 @@ def _fills(run: Run, report: Report, charts: dict[str, Any], tables: dict[str, A
 
 
 def _doubt(run: Run, report: Report, tables: dict[str, Any]) -> Html:
-    shown, tables["flags"] = doubt.flags(report)
+    folder = lookup.shown_folder(run.folder)
+    shown, tables["flags"] = doubt.flags(run, report)
     return join(
         tag("div", shown, doubt.unknowns(report), class_="columns"),
-        doubt.session(report),
-        doubt.other_assumptions(report, lookup.shown_folder(run.folder)),
+        doubt.session(report, folder),
+        doubt.other_assumptions(report, folder),
     )
 
 

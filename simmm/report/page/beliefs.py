@@ -14,7 +14,7 @@ from simmm.report.page.pack import Thinning, packed
 from simmm.report.page.shell import Html, field, table
 from simmm.report.schema import Calibration, Report
 from simmm.report.tables import Run
-from simmm.report.words import percent
+from simmm.report.words import fixed, percent
 
 _REACH = 1.96
 AHEAD_S = 300.0
@@ -114,7 +114,7 @@ def belief_table(report: Report) -> Html:
     """The comparison of `report.json` in figures."""
     rows = [_row(k, entry) for k, entry in enumerate(report.calibration)]
     columns = ("belief", "against", "reference", "mean", "final", "± 95 %", "mean error",
-               "covered", "samples", "unit")  # fmt: skip
+               "absolute", "covered", "samples", "unit")  # fmt: skip
     return table(columns, rows, left=2, remark=True) if rows else Html("")
 
 
@@ -126,8 +126,11 @@ def _row(k: int, entry: Calibration) -> list[object]:
         return field(f"{path}.{name}", value, figure_text(value))
 
     reach = None if entry.final_sd is None else _REACH * entry.final_sd
+    error = "–"
+    if entry.mean_error is not None and entry.reference:
+        error = f"{fixed(100 * entry.mean_error / entry.reference, 1, True)} %"
     return [entry.name, entry.against, shown("reference"), shown("mean"), shown("final"),
-            figure_text(reach), shown("mean_error"),
+            figure_text(reach), error, shown("mean_error"),
             field(f"{path}.coverage", entry.coverage, percent(entry.coverage, 0)),
             f"{entry.samples:,}", entry.unit]  # fmt: skip
 

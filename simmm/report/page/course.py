@@ -96,8 +96,9 @@ def build_course(run: Run, report: Report) -> Course:
     }  # fmt: skip
     limit = report.inventory.limit
     inventory = {
-        "title": "Inventory", "unit": "base units", "height": 110, "zero": True,
-        "decimals": _decimals(run.lot),
+        "title": "Inventory", "height": 110,
+        "unit": "base units" if limit is None else f"base units, limit ± {limit:.6g}",
+        "zero": True, "decimals": _decimals(run.lot),
         "lines": [] if limit is None else [limit, -limit],
         "series": [{"style": "step", "name": "position", "colour": "held", "fill": True,
                     "x": samples.x(), **samples.line(equity["position"], run.lot)}],

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from simmm.records import CROSSED, TAKER, THROUGH
+from simmm.report import remarks
 from simmm.report.page.money import interval
 from simmm.report.page.shell import Html, commands, field, figure, table, tag
 from simmm.report.schema import Report, Session
+from simmm.report.tables import Run
 from simmm.report.words import decimals_for, duration, fixed, numbers, percent, signed
 
 _FLAGS = {
     "crossed": ("crossed", "the other side's best reached our price; nothing printed that we could "
                 "be matched with"),
     "through": ("traded through", "a print beyond our price: as sure as a simulated fill can be"),
+    "printed": ("printed at our price", "a print reached our place in the queue: it hangs on the "
+                "queue model"),
     "unseen": ("unseen level", "the price had not been shown when we joined: the queue is a guess"),
     "stale_mid": ("stale mid", "a side of the book was missing: spread and markout are rough"),
     "late": ("late", "a row that came after its block was believed complete caused the fill"),
 }  # fmt: skip
 
 
-def flags(report: Report) -> tuple[Html, dict[str, Any]]:
-    """Shares of the fills with each flag, as bars."""
-    shares = dict(report.fills.flagged)
+def flags(run: Run, report: Report) -> tuple[Html, dict[str, Any]]:
+    """Shares of the fills with each flag, as bars, and of those printed at our price."""
+    marks, count = run.fills["marks"], report.fills.count
+    printed = int(np.count_nonzero((marks & (TAKER | CROSSED | THROUGH)) == 0))
+    told = list(report.fills.flagged.items())
+    at = next((k + 1 for k, (name, _) in enumerate(told) if name == "through"), len(told))
+    told.insert(at, ("printed", printed / count if count else None))
+    shares = dict(told)
     rows = []
     for name, share in shares.items():
         label, meaning = _FLAGS.get(name, (name, ""))
@@ -31,11 +43,11 @@ def flags(report: Report) -> tuple[Html, dict[str, Any]]:
             tag("span", label, tag("small", meaning), class_="name"),
             tag("span", tag("i", class_="bar held", style=f"left:0;width:{width:.2f}%"),
                 class_="track"),
-            tag("span", field(f"fills.flagged.{name}", share, percent(share)), class_="n"),
+            tag("span", percent(share) if name == "printed" else
+                field(f"fills.flagged.{name}", share, percent(share)), class_="n"),
             class_="step flag",
         ))  # fmt: skip
     data = {"columns": ["flag", "share of fills"], "rows": [[k, v] for k, v in shares.items()]}
-    count = report.fills.count
     words = "No fill, so nothing to doubt." if not count else _flag_words(report)
     note = "Shares of all fills; a fill can have several flags or none. They are counts, so they "
     return figure("flags", "How fills came about", words, tag("div", *rows, class_="waterfall"),
@@ -93,14 +105,18 @@ def other_assumptions(report: Report, folder: str) -> Html:
     )  # fmt: skip
 
 
-def session(report: Report) -> Html:
-    """Show what only a run whose exchange learns from the feed has; empty without one."""
+def session(report: Report, folder: str) -> Html:
+    """Show what only a run whose exchange learns from the feed has; empty without one.
+
+    `folder` is named as a command has it.
+    """
     found = report.session
     if found is None:
         return Html("")
     late = found.late
     speed = "as fast as it goes" if found.speed is None else f"speed {found.speed:g}"
     told = f"A {found.kind} session" + (f" on {found.feed}, {speed}" if found.feed else "")
+    told += ", interrupted" if found.interrupted else ""
     rows = [
         ("late packets", field("session.late.packets", late.packets, f"{late.packets:,}"),
          f"of {late.packets_of:,}, after their block was believed complete"),
@@ -121,7 +137,7 @@ def session(report: Report) -> Html:
         table(("", "", ""), rows, remark=True),
     ]  # fmt: skip
     if found.under_tape is not None:
-        parts += _beside(report, found)
+        parts += _beside(report, found, folder)
     return tag("div", *parts, id="session")
 
 
@@ -146,7 +162,7 @@ def short(seconds: float) -> str:
     return f"{seconds * 1e3:.3g} ms" if seconds < 1 else duration(seconds)
 
 
-def _beside(report: Report, found: Session) -> list[object]:
+def _beside(report: Report, found: Session, folder: str) -> list[object]:
     """Own figures beside those of the same session under `knowledge: tape`."""
     other = found.under_tape
     assert other is not None
@@ -170,9 +186,11 @@ def _beside(report: Report, found: Session) -> list[object]:
     if net.value is not None and theirs.value is not None:
         words = (
             f"The wait for the feed changes fills: net is {signed(net.value - theirs.value)} "
-            f"{report.run.quote} beside the same session without it (one pair, no interval)."
+            f"{report.run.quote} beside the same session without it. With the interval of the "
+            "difference:"
         )
     return [
         tag("p", words, class_="words"),
+        commands([remarks.beside_command(folder)]),
         table(("", "this session", "knowledge: tape"), rows),
     ]

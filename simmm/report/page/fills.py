@@ -238,16 +238,15 @@ def queue_chart(run: Run, report: Report) -> tuple[dict[str, Any], str]:
         ("filled", "held", fills["ahead_at_join"][maker][first],
          fills["level_at_join"][maker][first]),
     ):  # fmt: skip
-        times, count = ahead[level >= 0] / unit, max(1, len(ahead))
+        times = ahead[level >= 0] / unit
         edges = np.searchsorted(_PLACES, times[times > 0], side="left")
         bins = [int(np.count_nonzero(times == 0)),
-                *np.bincount(edges, minlength=len(_PLACES) + 1).tolist(),
-                int(np.count_nonzero(level < 0))]  # fmt: skip
-        series.append({"name": f"{name} ({len(ahead):,})", "colour": colour,
-                       "y": [number / count for number in bins]})  # fmt: skip
+                *np.bincount(edges, minlength=len(_PLACES) + 1).tolist()]  # fmt: skip
+        series.append({"name": f"{name} ({len(times):,})", "colour": colour,
+                       "y": [number / max(1, len(times)) for number in bins]})  # fmt: skip
     times_sign = "×" if shown else ""
     labels = ["nobody", *(f"≤ {edge:g}{times_sign}" for edge in _PLACES),
-              f"> {_PLACES[-1]:g}{times_sign}", "unknown"]  # fmt: skip
+              f"> {_PLACES[-1]:g}{times_sign}"]  # fmt: skip
     chart = {"kind": "bars", "labels": labels, "series": series, "percent": True,
              "axis": "ahead of us when we joined, × the size others showed"}  # fmt: skip
     queue = report.queue
@@ -259,6 +258,11 @@ def queue_chart(run: Run, report: Report) -> tuple[dict[str, Any], str]:
         if shown:
             told += f". 1× is {shown:.4g} base units, the median others showed"
         told += "."
+    unknown = int(np.count_nonzero(orders["level_at_join"][resting] < 0))
+    if unknown:
+        joined = "order" if unknown == 1 else "orders"
+        told = told if queue.known_joined else "Nothing is known of places."
+        told += f" Left out: {unknown:,} {joined} at prices that the tape had not shown."
     return chart, told
 
 

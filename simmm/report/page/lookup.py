@@ -83,7 +83,11 @@ def _inventory(report: Report) -> Html:
 
 
 def latency(run: Run) -> Html:
-    """Time of orders to the exchange and of answers and notices back, as they were drawn."""
+    """Time of orders to the exchange and of answers and notices back.
+
+    As they were drawn, except behind a feed, where answers and notices wait for it too. What was
+    told never (the run ended first) is left out and counted.
+    """
     rows, orders = [], run.orders
     sent, answered = orders["sent_ts"], orders["answered_ts"]
     rows.append(_quantile_row("order to the exchange", (orders["placed_ts"] - sent) / 1e9))
@@ -91,10 +95,21 @@ def latency(run: Run) -> Html:
     if heard.any():
         rows.append(_quantile_row("order to its answer", (answered - sent)[heard] / 1e9))
     fills = run.fills
-    rows.append(_quantile_row("fill to the maker", (fills["known_ts"] - fills["ts"]) / 1e9))
+    known = fills["known_ts"] < NEVER
+    waited = (fills["known_ts"] - fills["ts"])[known] / 1e9
+    rows.append(_quantile_row("fill to the maker", waited))
     rows.append(_quantile_row("placing to fill", (fills["ts"] - fills["placed_ts"]) / 1e9))
     head = ("", *(label for _, label in _QUANTILES), "count")
-    return join(tag("h3", "Latency as drawn"), table(head, rows))
+    title = "Latency as drawn" if run.info.session is None else "Latency"
+    untold, unanswered = int(np.count_nonzero(~known)), int(np.count_nonzero(answered >= NEVER))
+    lost = [f"{number:,} {name}{'' if number == 1 else 's'}"
+            for number, name in ((untold, "fill"), (unanswered, "answer")) if number]  # fmt: skip
+    note = ""
+    if lost:
+        are = "is" if untold + unanswered == 1 else "are"
+        note = tag("p", f"{' and '.join(lost)} that never reached the maker before the end {are} "
+                   "left out.", class_="words")  # fmt: skip
+    return join(tag("h3", title), note, table(head, rows))
 
 
 def _quantile_row(name: str, seconds: np.ndarray) -> list[object]:
@@ -162,7 +177,7 @@ def digests(run: Run, report: Report) -> Html:
         ("tape", facts.tape.get("digest", "–"), facts.tape.get("name", "")),
         ("configuration", facts.config_digest, f"seeds: {seeds}"),
         ("strategy", facts.strategy.get("digest", "–"), facts.strategy.get("file", "")),
-        ("code", facts.code_digest, f"simmm {facts.simmm_version}"),
+        ("code", facts.code_digest, f"engine, strategy, Python; simmm {facts.simmm_version}"),
         ("fills and account", facts.chain_venue, "hash chain at the exchange"),
         ("intents", facts.chain_maker, "hash chain at the maker"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from simmm.report import remarks
 from simmm.report.markouts import find_markout
 from simmm.report.page.course import Course
 from simmm.report.page.shell import Html, escape, field, figure, join, tag
@@ -28,6 +29,7 @@ _MEANING = {
     "fees": "less rebates",
     "funding": "",
 }
+_WHOLE = 1.05  # a fall of at most this times the loss of the run is the loss of the run
 NONE = tag("span", "no interval", class_="faint")
 
 
@@ -62,6 +64,12 @@ def doubts(report: Report) -> list[str]:
     """The heaviest reasons for doubt, each in a few words."""
     found = []
     flagged = report.fills.flagged
+    session, wait = remarks.paper(report), remarks.wait(report)
+    if session:
+        told = session[:1].lower() + session[1:]
+        found.append(f"it was {told}, whose exchange is simulated")
+    if wait:
+        found.append(wait)
     if report.run.tape.get("truth"):
         found.append("the tape is generated")
     if report.fills.count:
@@ -246,12 +254,17 @@ def when_words(report: Report, course: Course) -> Html:
         ]  # fmt: skip
     parts.append(_event_words(report, course))
     if risk.drawdown_peak_ns is not None and risk.drawdown_trough_ns is not None:
-        parts.append(
-            f"The deepest fall, {amount(risk.drawdown)} {quote}, ran from "
-            f"{moment(risk.drawdown_peak_ns, False)} to {moment(risk.drawdown_trough_ns, False)} "
-            "UTC."
-        )
+        parts.append(_fall_words(report, risk.drawdown_peak_ns, risk.drawdown_trough_ns))
     return join(*parts)
+
+
+def _fall_words(report: Report, peak_ns: int, trough_ns: int) -> str:
+    """From when to when the deepest fall ran, or that it is the whole run's."""
+    fall, net = report.risk.drawdown, report.profit.net.value or 0.0
+    told = f"The deepest fall, {amount(fall)} {report.run.quote},"
+    if net < 0 and fall <= _WHOLE * -net:
+        return f"{told} is that of the whole run: what was lost did not come back."
+    return f"{told} ran from {moment(peak_ns, False)} to {moment(trough_ns, False)} UTC."
 
 
 def _event_words(report: Report, course: Course) -> str:

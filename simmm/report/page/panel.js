@@ -82,13 +82,17 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     const room = (high - low || Math.abs(high) || 1) * 0.06;
     const flat = high - low <= 0;
     const under = spec.zero && low >= 0 && wide >= 0 && !flat ? 0 : room;
-    const over = spec.zero && high <= 0 && !flat ? room * 0.5 : room;
+    let over = spec.zero && high <= 0 && !flat ? room * 0.5 : room;
+    // reasons of shaded stretches stand at the top of the first panel, above what is drawn
+    if (first && chart.shades.length) over = Math.max(over, (high - low + under) * 18 / (spec.height - 18));
     return { low: low - under, high: high + over };
   }
 
   function measure(view) {
     scale = range(view);
-    scale.ticks = simmm.ticks(scale.low, scale.high, Math.max(3, Math.round(spec.height / 48)));
+    let count = Math.max(3, Math.round(spec.height / 48));
+    do scale.ticks = simmm.ticks(scale.low, scale.high, count++); // one tick alone tells no size
+    while (scale.ticks.length < 2 && count < 9);
     g.font = FONT;
     return Math.ceil(Math.max(34, ...scale.ticks.map((v) =>
       g.measureText(simmm.tickText(v, scale.ticks.step || 1)).width))) + 8;

@@ -51,7 +51,7 @@ def render(run: Report | str | Path, console: Console, folder: str | Path | None
         (context.unknowns(report), context.configuration(report)),
     ):
         console.print(side_by_side(console, left, right))
-    behind = session(report)
+    behind = session(report, None if folder is None else str(folder))
     if behind is not None:
         console.print(behind)
     console.print(context.identity(report, None if folder is None else str(folder)))

@@ -52,7 +52,7 @@ def identity(report: Report, folder: str | None) -> RenderableType:
         ("tape", str(run.tape.get("digest", "")), str(run.tape.get("name", ""))),
         ("configuration", run.config_digest, f"seeds {_listed(run.seed)}"),
         ("strategy", str(run.strategy.get("digest", "")), str(run.strategy.get("file", ""))),
-        ("code", run.code_digest, f"simmm {run.simmm_version}"),
+        ("code", run.code_digest, f"engine, strategy, Python; simmm {run.simmm_version}"),
         ("fills, account", run.chain_venue, "hash chain at the exchange"),
         ("intents", run.chain_maker, "hash chain at the maker"),
     ):

@@ -7,6 +7,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from simmm.report import remarks
 from simmm.report.markouts import find_markout
 from simmm.report.schema import SPLIT_HORIZON_S, Hour, Report
 from simmm.report.terminal.parts import (
@@ -51,7 +52,11 @@ def header(report: Report) -> RenderableType:
         f"{duration(run.hours * 3600)} of quoting, after {duration(run.warm_up_s)} of warm-up that "
         "is left out of everything below."
     )
-    return Group(title, Text(times, style=FAINT), Text(""))
+    told = [title, Text(times, style=FAINT)]
+    session, wait = remarks.paper(report), remarks.wait(report)
+    if session:
+        told.append(Text(f"{session}{f'; {wait}' if wait else ''}."))
+    return Group(*told, Text(""))
 
 
 def verdict(report: Report) -> RenderableType:
@@ -67,6 +72,8 @@ def verdict(report: Report) -> RenderableType:
 def five(report: Report, console: Console) -> RenderableType:
     """Net, Sharpe ratio, drawdown, fills per hour, markout at 5 s."""
     cells = _five_cells(report)
+    disagree = remarks.sharpe_beside_net(report)
+    remark = [Text(disagree, style=FAINT)] if disagree else []
     if not is_wide(console):
         table = Table.grid(padding=(0, 2))
         table.add_column(no_wrap=True)
@@ -76,7 +83,7 @@ def five(report: Report, console: Console) -> RenderableType:
         values = aligned(cell[1] for cell in cells)
         for (name, _, error, unit, sign), value in zip(cells, values, strict=True):
             table.add_row(name, Text(value, style=f"bold {style_of(sign)}".strip()), error, unit)
-        return Group(table, Text(""))
+        return Group(table, *remark, Text(""))
     grid = Table.grid(expand=True)
     for _ in cells:
         grid.add_column(ratio=1)
@@ -94,7 +101,7 @@ def five(report: Report, console: Console) -> RenderableType:
             for name, value, error, unit, sign in cells
         )
     )
-    return grid
+    return Group(grid, *remark, *([Text("")] if remark else []))
 
 
 def _five_cells(report: Report) -> list[tuple[str, str, str, str, float]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from simmm.report.remarks import beside_command
 from simmm.report.schema import OtherKnowledge, Report, Session
 from simmm.report.terminal.parts import pairs, plain_table, reach, section
 from simmm.report.words import decimals_for, numbers
 
 
-def session(report: Report) -> RenderableType | None:
+def session(report: Report, folder: str | None = None) -> RenderableType | None:
     """Late rows, answers, the journal, and the figures under `knowledge: tape`; None without."""
     facts = report.session
     if facts is None:
@@ -23,6 +24,8 @@ def session(report: Report) -> RenderableType | None:
     )
     if facts.under_tape is not None:
         parts += [Text(""), _beside(report, facts.under_tape)]
+        parts.append(Text("Both in full, with the interval of the difference:"))
+        parts.append(Text(beside_command(folder or "RUN"), overflow="fold"))
         note += " tape: the same session where notices come at their own latency alone."
     return section("Behind a live feed", Group(*parts), note=note)
 
@@ -32,7 +35,8 @@ def _rows(facts: Session) -> list[tuple[str, str, str]]:
     rows = []
     if facts.feed is not None:
         pace = "as fast as it went" if facts.speed is None else f"at speed {facts.speed:g}"
-        rows.append(("feed", "", f"{facts.feed}, {pace}"))
+        ended = ", interrupted" if facts.interrupted else ""
+        rows.append(("feed", "", f"{facts.feed}, {pace}{ended}"))
     share = f", {late.rows / late.rows_of * 100:.2g} %" if late.rows_of else ""
     rows.append(
         (
