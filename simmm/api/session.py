@@ -12,7 +12,7 @@ from simmm.api.backtest import PathLike, Time, moment, plain_sets, seed_number
 from simmm.api.run import Run
 from simmm.errors import ScenarioError
 from simmm.scenario import load_scenario
-from simmm.scenario.feeds import feed_tape
+from simmm.scenario.feeds import feed_tape, require_tape
 from simmm.session.pace import Pace
 from simmm.session.paper import resume, start
 from simmm.session.snapshot import Snapshot
@@ -101,7 +101,9 @@ def paper(
         seed=seed_number(seed),
         strategy=None if strategy is None else os.fspath(strategy),
         start=moment(from_, "run.from"),
+        need_tape=False,
     )
+    require_tape(resolved)
     name = feed or "tape"
     folder = None if out is None else Path(out).absolute()
     return Run(

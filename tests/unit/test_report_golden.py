@@ -141,7 +141,7 @@ def project(tmp_path, monkeypatch):
     for name in ("one", "two", "recorded"):
         (tmp_path / "scenarios" / f"{name}.yaml").write_text(f"{SCENARIO}# 60\n")
 
-    def run_scenario(path):
+    def run_scenario(path, notify=None):
         seconds = int(path.read_text().split("#")[1])
         return golden.capture(drawn_run(tmp_path / "runs" / path.stem, seconds=seconds))
 
