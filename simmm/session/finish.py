@@ -12,6 +12,7 @@ import msgspec
 from simmm.backtest import describe, held_back
 from simmm.backtest import run as backtest
 from simmm.errors import SimmmError
+from simmm.idle import say_if_idle
 from simmm.report import write as write_report
 from simmm.report.session import UNDER_TAPE
 from simmm.run_folder import (
@@ -103,6 +104,7 @@ def finish(
         done.spool.remove()
         for name in (CHECKPOINT, PREVIOUS, TEMPORARY, "lock"):
             (partial / name).unlink(missing_ok=True)
+    say_if_idle(simulation, done.header.markets[0], say)
     return done.place.folder
 
 
