@@ -26,7 +26,6 @@ from simmm.records import (
     REASON_NAMES,
     Latency,
 )
-from simmm.report import write as write_report
 from simmm.run_folder import RunFolder, TableSink, default_folder, recorded_dtype
 from simmm.scenario import Delay, Resolved
 from simmm.scenario.tapes import find_dataset
@@ -115,7 +114,9 @@ def run(
                 "run.json",
                 describe(resolved, stream, markets[0], strategy, simulation, elapsed_s),
             )
-            write_report(files.partial)
+            from simmm.report import write  # late: the first event need not wait for data frames
+
+            write(files.partial)
         say_if_idle(simulation, markets[0], say)
     return folder
 
