@@ -31,7 +31,7 @@ PLACES = {
     "checkpoint.replace": "simmm.session.checkpoint:os.replace",
     "finish": "simmm.session.playing:finish",
     "write_events": "simmm.session.finish:write_events",
-    "under_tape": "simmm.backtest:write_report",
+    "under_tape": "simmm.report:write",
     "write_report": "simmm.session.finish:write_report",
     "Spool.remove": "simmm.session.spool:Spool.remove",
     "rename": "simmm.run_folder:Path.rename",
