@@ -96,9 +96,7 @@ def append(
     capacity = window.tag.size
     mask = capacity - 1
     row_limit = _free(window) + capacity
-    packet_limit = (
-        window.oldest + capacity - 1
-    )  # one more: the row after the last packet is its end
+    packet_limit = window.oldest + capacity - 1  # the row after the last packet is its end
 
     count = packet_ts.size
     packet = done[0]

@@ -85,7 +85,7 @@ def make_header(
         code_digest=simulation.code_digest,
         markets=markets,
         settings=simulation.settings,
-        params={name: params[name][0].item() for name in params.dtype.names or ()},
+        params={name: params[name][0].item() for name in strategy.params.fields},
         book_window=book_window,
         strategy=StrategyFacts(
             str(strategy.path),

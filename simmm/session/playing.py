@@ -352,7 +352,7 @@ class Session:
         self.responses += len(heard) // Response.itemsize
         if packet is not None or heard or intents:
             assert self.journal is not None
-            step = Step(self.steps.bound_ts, packet, heard, intents, False, self.steps.chains)
+            step = Step(self.steps.bound_ts, packet, heard, intents, 0, self.steps.chains)
             self.journal.write(STEP, pack_step(step))
 
     def _show(self, *, always: bool = False) -> None:

@@ -33,6 +33,7 @@ from simmm.session.header import (
     Header,
     altered_copy,
     load_same_strategy,
+    read_ending,
     read_header,
     simulation_of,
 )
@@ -205,10 +206,7 @@ class _Proof:
             elif record.kind == NOTE:
                 self._notes.append(f"the session was taken up again at record {record.number}")
             elif record.kind == END:
-                try:
-                    self._end = msgspec.json.decode(record.payload, type=Ending)
-                except msgspec.DecodeError as error:
-                    return f"{place}: not an end ({error})", ()
+                self._end = read_ending(self._path, record)
         return None
 
     def _step(self, number: int, step: Step) -> tuple[str, tuple[str, ...]] | None:
@@ -260,14 +258,9 @@ class _Proof:
         chains = self._steps.chains
         for name, now, then in zip(Chains._fields, chains, step.chains, strict=True):
             if now != then:
-                what = {
-                    "seen": "its packet is",
-                    "heard": "its responses are",
-                    "sent": "its intents are",
-                }[name]
                 reason = (
-                    f"{self._path}: record {number}: {what} not what the maker had {name} in the "
-                    "session: the record, or one before it, was altered"
+                    f"{self._path}: record {number}: {_GIVEN[name]} not what the maker had {name} "
+                    "in the session: the record, or one before it, was altered"
                 )
                 return reason, self._state()
         return None

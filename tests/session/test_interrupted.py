@@ -46,7 +46,7 @@ def check(folder: Path, out: Path, *, warm: bool = True) -> None:
     assert not partial(folder).exists()
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_from_the_command_line(name: str, heads: Heads, tmp_path: Path) -> None:
     """Without a terminal: plain lines on standard error, the report on standard output."""
     tape = heads(DATASETS[SHORT.scenario], SHORT.rows)

@@ -364,7 +364,9 @@ def test_small_terminals_are_no_error(size):
     wall = Wall()
     with View(terminal(*size), clock=wall) as view:
         for snapshot in ALL.values():
+            assert view.due()
             view.update(snapshot)
+            assert not view.due()
             wall.now += 1
 
 

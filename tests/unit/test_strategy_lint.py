@@ -170,7 +170,7 @@ def test_a_decorator_and_a_star_import_are_refused(tmp_path):
     ],
 )
 def test_ordinary_code_is_left_alone(tmp_path, body):
-    load(tmp_path, body)
+    assert load(tmp_path, body).quote is not None
 
 
 def test_helpers_are_checked_wherever_they_are(tmp_path):
