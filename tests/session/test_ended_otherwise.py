@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from simmm.errors import RunError, StrategyError
 from simmm.scenario import Resolved, load_scenario
 from simmm.session import finish, paper
 from simmm.session.checkpoint import FILE_NAME as CHECKPOINT
+from simmm.session.checkpoint import MAGIC
+from simmm.session.folder import SPOOL
 from simmm.session.journal import FILE_NAME as JOURNAL
 from simmm.session.pace import Unwatched
 from simmm.session.verify import verify
@@ -76,14 +80,20 @@ def test_ended_where_it_broke(left: Path, tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_the_journal_no_longer_reaches(
-    left: Path, server: Server, whole: Told
+    left: Path, broken_off: Path, server: Server, whole: Told
 ) -> None:
     """After a power loss; nor is it used once the journal has grown past it again."""
     journal, checkpoint = partial(left) / JOURNAL, partial(left) / CHECKPOINT
     stale = checkpoint.read_bytes()
     os.truncate(journal, journal.stat().st_size // 4)
     server.run(resume=left, kill_at={"JournalWriter.write": 400}, pace=(None, 86_400.0))
-    assert checkpoint.exists() is False or checkpoint.read_bytes() != stale
+    assert not checkpoint.exists()
+    checkpoint.write_bytes(stale)  # as long as the journal is, it isn't the one that it was
+    head = len(MAGIC) + 8
+    about = json.loads(stale[head : head + int.from_bytes(stale[head - 8 : head], "little")])
+    assert journal.stat().st_size >= about["journal"][0]
+    tables = (partial(place) / SPOOL for place in (broken_off, left))
+    shutil.copytree(*tables, dirs_exist_ok=True)
     go_on(server, left)
     check(left, whole, resumed=2)
 
