@@ -260,8 +260,11 @@ QueueSettings = np.dtype(
 )
 
 
-def venue_dtype(queue_state: np.dtype) -> np.dtype:
-    """Return the dtype of one market's simulated exchange with a queue model's state per order."""
+def venue_dtype(queue_state: np.dtype, slots: int = ORDER_SLOTS) -> np.dtype:
+    """Return the dtype of one market's simulated exchange with places for `slots` own orders.
+
+    Each has the queue model's state beside it.
+    """
     return np.dtype(
         [
             ("market", Market),
@@ -287,10 +290,10 @@ def venue_dtype(queue_state: np.dtype) -> np.dtype:
             ("quiet_own", "i8", (WHATS,)),  # and here they change the level of our orders
             ("n_bids", "i8"),
             ("n_asks", "i8"),
-            ("bids", "i8", (ORDER_SLOTS,)),  # slots, best price first, then joined_seq
-            ("asks", "i8", (ORDER_SLOTS,)),
-            ("orders", VenueOrder, (ORDER_SLOTS,)),
-            ("queue", queue_state, (ORDER_SLOTS,)),
+            ("bids", "i8", (slots,)),  # slots, best price first, then joined_seq
+            ("asks", "i8", (slots,)),
+            ("orders", VenueOrder, (slots,)),
+            ("queue", queue_state, (slots,)),
             ("joins", "i8"),
             ("fills", "i8"),
             ("n_taken", "i8"),  # levels we took from

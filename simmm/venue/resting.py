@@ -3,7 +3,7 @@
 from typing import Any
 
 from simmm.jit import kernel
-from simmm.records import NO_ASK, NO_BID, NO_KEY, ORDER_SLOTS
+from simmm.records import NO_ASK, NO_BID, NO_KEY
 
 
 @kernel
@@ -21,7 +21,7 @@ def find(venue: Any, id: int) -> int:
 @kernel
 def free_slot(venue: Any) -> int:
     """Return a free slot, -1 if all are in use."""
-    for slot in range(ORDER_SLOTS):
+    for slot in range(venue.orders.size):
         if venue.orders[slot].id == 0:
             return slot
     return -1
