@@ -102,6 +102,7 @@ RING = 1024  # requests or responses in flight per market
 LADDER = 16  # levels per side a strategy may want
 BLOCKS = 64  # recent blocks whose mid the maker remembers
 TAKEN = 128  # levels from which we took and that were not shown since
+TIERS = 8  # margin tiers of a market
 BOOK_WINDOW = 1 << 16  # quanta the default book holds
 WINDOW_ROWS = 1 << 14  # of the tape that the engine holds at once
 NEVER = (1 << 62) - 1  # a time that never comes, ns
@@ -120,6 +121,47 @@ Market = np.dtype(
         ("taker_fee_e9", "i8"),
         ("modify_in_place", "i8"),  # 1: a modify keeps the id, and the place if size only shrinks
         ("max_open_orders", "i8"),
+        ("double_fee", "i8"),  # 1: the fee is a product of doubles, as Hyperliquid computes it,
+        ("maker_rate", "f8"),  # with these rates, fractions of notional
+        ("taker_rate", "f8"),
+        ("self_trade", "i8"),  # 1: a taker that meets an own order expires it
+        ("block_ns", "i8"),  # 0: no blocks; else takers wait for a block, at most this long
+        ("largest_limit", "i8"),  # notional of the largest order, money quanta; 0: any
+        ("largest_market", "i8"),  # the same of those that take
+        ("price_band_e9", "i8"),  # farthest order price from the mark, 1e-9 of the mark; 0: any
+        ("funding_ns", "i8"),  # between funding payments
+        ("funding_cap_e12", "i8"),  # largest rate of one payment; 0: any
+        ("partial_liquidation", "i8"),  # notional above which a fifth is liquidated, money quanta
+        ("cooldown_ns", "i8"),  # between partial liquidations
+        ("n_tiers", "i8"),  # of margin; 0: the venue knows no margin
+        ("tier_low", "i8", (TIERS,)),  # notional from which the tier holds, money quanta
+        ("tier_leverage", "i8", (TIERS,)),  # largest leverage in the tier
+        ("tier_deduction", "i8", (TIERS,)),  # money quanta; maintenance is continuous with it
+    ],
+    align=True,
+)
+
+#: What an address and an IP may still ask for (Hyperliquid, rate limits).
+Budget = np.dtype(
+    [
+        ("by_address", "i8"),  # 1: the address has a budget
+        ("initial", "i8"),  # requests before any volume
+        ("used", "i8"),  # requests counted so far
+        ("per_money", "i8"),  # money quanta of volume per further request
+        ("cancels_more", "i8"),  # cancels may go this much beyond the limit, at most to its double
+        ("free_ns", "i8"),  # once used up, one request per this
+        ("free_ts", "i8"),  # when the last such request was let through, ns
+        ("expired_cost", "i8"),  # requests that an expired action costs
+        ("by_ip", "i8"),  # 1: the IP has a limit per minute
+        ("ip_limit", "i8"),  # weight per minute
+        ("ip_used", "i8"),
+        ("minute_ts", "i8"),  # the minute being counted, ns
+        ("batch", "i8"),  # requests in the action being counted
+        ("batch_ts", "i8"),  # when it was sent, ns
+        ("batch_kind", "i8"),
+        ("refused", "i8"),  # by the address
+        ("ip_refused", "i8"),
+        ("exhausted_ts", "i8"),  # first refusal of the address, ns; 0: none
     ],
     align=True,
 )
@@ -185,13 +227,33 @@ VenueOrder = np.dtype(
 Account = np.dtype(
     [
         ("position", "i8"),  # lots
-        ("cash", "i8"),  # money quanta, after fees
+        ("cash", "i8"),  # money quanta, from zero: what fills, fees and funding moved
         ("fees", "i8"),  # money quanta paid
         ("maker_volume", "i8"),  # lots
         ("taker_volume", "i8"),  # lots
-        ("funding", "i8"),  # money quanta paid; unmodelled, stays 0
-        ("margin_used", "i8"),  # money quanta; unmodelled, stays 0
-        ("margin_available", "i8"),  # money quanta; unmodelled, stays 0
+        ("maker_money", "i8"),  # notional traded, money quanta
+        ("taker_money", "i8"),
+        ("funding", "i8"),  # money quanta paid
+        ("entry_cost", "i8"),  # notional at which the open position was entered, money quanta
+        ("closed_pnl", "i8"),  # what the venue calls so, money quanta: a label, no cash
+        ("margin", "i8"),  # 0 unmodelled, 1 cross, 2 isolated
+        ("deposit", "i8"),  # money quanta
+        ("leverage", "i8"),
+        ("isolated", "i8"),  # set aside for an isolated position, money quanta
+        ("mark", "i8"),  # quanta; 0 unknown
+        ("oracle", "i8"),  # quanta; 0 unknown
+        ("funding_rate_e12", "i8"),  # of the next payment
+        ("funding_known", "i8"),  # 1: a rate was told
+        ("next_funding_ts", "i8"),  # ns; NEVER: no funding
+        ("schedule_ts", "i8"),  # when all orders are cancelled, ns; NEVER: not asked for
+        ("schedules_today", "i8"),  # scheduled cancels that happened this UTC day
+        ("schedule_day", "i8"),  # which day that is, since the epoch
+        ("liquidated_ts", "i8"),  # first liquidation, ns; 0 none
+        ("cooldown_ts", "i8"),  # no further liquidation before, ns
+        ("forfeited", "i8"),  # collateral that the backstop took (negative: debt it took over)
+        ("margin_used", "i8"),  # money quanta, when last looked at
+        ("margin_available", "i8"),  # withdrawable, money quanta
+        ("maintenance", "i8"),  # money quanta
     ],
     align=True,
 )
