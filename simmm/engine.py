@@ -15,7 +15,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from simmm.book import clear
 from simmm.jit import compiled
-from simmm.mail import next_request_ts, next_response_ts
+from simmm.mail import next_response_ts
 from simmm.maker import (
     has_room as maker_has_room,
 )
@@ -38,8 +38,12 @@ from simmm.records import (
 )
 from simmm.strategy.load import Strategy
 from simmm.strategy.native import keep_at, keep_record, observe_at, quote_at
+from simmm.venue.blocks import UNKNOWN_YET, block_end
 from simmm.venue.exchange import (
+    act_due,
     apply_packets,
+    next_due_ts,
+    next_request_due,
     open_venue,
     read_mid,
     samples_due,
@@ -89,7 +93,7 @@ def interpret(queue: QueueModel, strategy: Strategy) -> Advance:
 def _engine(
     verbs: Verbs, quote: Callable[..., Any], observe: Callable[..., Any], keep: Callable[..., Any]
 ) -> Advance:
-    join, trade, depth, cap, filled, watch = verbs
+    join, trade, depth, cap, filled, watch, begin, adopt, learn = verbs
 
     def advance(
         windows: Any,
@@ -103,7 +107,8 @@ def _engine(
         outputs: Any,
         memory_rows: Any,
     ) -> None:
-        verbs = (join, trade, depth, cap, filled, watch)  # as `venue.queue` numbers them
+        # As `venue.queue` numbers them.
+        verbs = (join, trade, depth, cap, filled, watch, begin, adopt, learn)
         window = windows[windows.size - 1]  # the maker's
         believed = windows[0]  # the venue's
         venue = venues[0]
@@ -131,9 +136,10 @@ def _engine(
                 packet_due = believed.packet_ts[believed.packet & mask]
             elif believed.final:
                 packet_due = NEVER
-            request_due = next_request_ts(mail)
+            request_due = next_request_due(venue, mail)
+            event_due = next_due_ts(venue)
             # Nothing the venue may still do reaches the maker before this moment.
-            tell_due = min(packet_due, request_due) + 1
+            tell_due = min(min(packet_due, request_due), event_due) + 1
             if believed.held:
                 told_ts = believed.told_bound_ts
                 if known:
@@ -142,12 +148,14 @@ def _engine(
                     told_ts = NEVER
                 else:
                     request_due = NEVER  # its answer is told with the next packet
+                    event_due = NEVER
                 tell_due = max(tell_due, told_ts)
                 mail.told_ts = told_ts
             elif mail.remote:
                 known = False
                 packet_due = NEVER
                 request_due = NEVER
+                event_due = NEVER
                 tell_due = mail.bound_ts
                 mail.request_head = mail.request_tail
                 window.packet = window.packet_hi
@@ -161,9 +169,12 @@ def _engine(
                 acts_due = min(acts_due, arrival_due)
             if acts_due > maker.end_ts:
                 acts_due = NEVER
-            venue_until = acts_due + least_entry_ns
+            venue_until = min(acts_due + least_entry_ns, maker.end_ts)
+            block_end_ts = request_due
+            if request_due < packet_due and venue.market.block_ns > 0:
+                block_end_ts = block_end(believed, venue, request_due)
 
-            if known and packet_due <= min(request_due, venue_until) and packet_due <= maker.end_ts:
+            if known and packet_due <= min(min(request_due, event_due), venue_until):
                 apply_packets(
                     verbs,
                     venue,
@@ -171,11 +182,18 @@ def _engine(
                     mail,
                     out,
                     believed,
-                    min(min(request_due, venue_until), maker.end_ts),
+                    min(min(request_due, event_due), venue_until),
                 )
-            elif request_due < packet_due and request_due <= min(venue_until, maker.end_ts):
+            elif event_due < packet_due and event_due <= min(request_due, venue_until):
+                if samples_due(venue, venue_books[0], out, event_due):
+                    act_due(venue, venue_books[0], mail, out)
+            elif (
+                request_due < packet_due
+                and request_due <= venue_until
+                and block_end_ts != UNKNOWN_YET
+            ):
                 if samples_due(venue, venue_books[0], out, request_due):
-                    serve_request(verbs, venue, venue_books[0], mail, out)
+                    serve_request(verbs, venue, venue_books[0], mail, out, block_end_ts)
             else:
                 done = True
                 limit = min(tell_due - 1, maker.end_ts)
@@ -241,6 +259,7 @@ def _engine(
 
 
 def open_run(
+    verbs: Verbs,
     venue: Any,
     venue_books: Any,
     maker: Any,
@@ -250,7 +269,7 @@ def open_run(
     intensity_half_life_s: float,
 ) -> None:
     """Bring the state of a run to its beginning; settings and times are written before."""
-    open_venue(venue, venue_books[0])
+    open_venue(verbs, venue, venue_books[0])
     for book in maker_books:
         clear(book)
     open_maker(maker, sigma_half_life_s, intensity_half_life_s)

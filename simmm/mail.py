@@ -21,6 +21,7 @@ def respond(
     leaves: int,
     fee: int,
     flags: int,
+    oid: int,
 ) -> int:
     """Send a response from the venue at `now`; return when the maker hears of it (ns)."""
     arrival = max(next_arrival(mail.answer, now), mail.told_ts)
@@ -41,6 +42,7 @@ def respond(
     response.leaves = leaves
     response.fee = fee
     response.marks = flags
+    response.oid = oid
     mail.response_tail += 1
     return arrival
 
@@ -56,6 +58,8 @@ def request(
     px: int,
     lots: int,
     tif: int,
+    reduce_only: int,
+    expires_ts: int,
 ) -> int:
     """Send a request from the maker at `now`; return when it arrives (ns)."""
     arrival = next_arrival(mail.entry, now)
@@ -73,6 +77,9 @@ def request(
     message.px = px
     message.quantity = lots
     message.tif = tif
+    message.reduce_only = reduce_only
+    message.by_oid = 0
+    message.expires_ts = expires_ts
     mail.request_tail += 1
     return arrival
 

@@ -70,7 +70,7 @@ def quote_step(
     quote: Any, maker: Any, books: Any, mail: Any, out: Any, memory: Any, params: Any
 ) -> None:
     """Ask the strategy what it wants, limit it, and send what brings that about."""
-    if maker.now < maker.start_ts or maker.fault != NO_FAULT:
+    if maker.now < maker.start_ts or maker.fault != NO_FAULT or maker.halted:
         return
     fill_record(maker, books[0])
     _reset_wanted(maker.wanted)
@@ -103,4 +103,4 @@ def _take(maker: Any, mail: Any, out: Any) -> None:
     room = maker.max_position - side * maker.position - exposure(maker, side)
     lots = min(abs(lots), room)
     if quanta > 0 and is_large_enough(maker, quanta, lots):
-        send_new(maker, mail, out, side, quanta, lots, IOC)
+        send_new(maker, mail, out, side, quanta, lots, IOC, 1 if wanted.go_flat else 0)

@@ -38,8 +38,8 @@ INFO_MARKET_SHIFT = 8
 INFO_LATE = 1 << 16  # in the venue's own window: it happened later than it says (knowledge.py)
 
 # ---------------------------------------------------------------- requests and responses
-NEW, CANCEL, MODIFY = range(3)
-REQUEST_NAMES = ("new", "cancel", "modify")
+NEW, CANCEL, MODIFY, SCHEDULE_CANCEL, LEVERAGE, ISOLATED_MARGIN = range(6)
+REQUEST_NAMES = ("new", "cancel", "modify", "schedule_cancel", "leverage", "isolated_margin")
 GTC, IOC, ALO = range(3)  # time in force; ALO adds liquidity only (post-only)
 TIF_NAMES = ("gtc", "ioc", "alo")
 (
@@ -51,7 +51,10 @@ TIF_NAMES = ("gtc", "ioc", "alo")
     MODIFIED,
     MODIFY_REJECTED,
     EXPIRED,
-) = range(8)
+    ACCOUNT_SET,
+    ACCOUNT_REJECTED,
+    FUNDED,
+) = range(11)
 RESPONSE_NAMES = (
     "accepted",
     "rejected",
@@ -61,6 +64,9 @@ RESPONSE_NAMES = (
     "modified",
     "modify_rejected",
     "expired",
+    "account_set",
+    "account_rejected",
+    "funded",
 )
 (
     NO_REASON,
@@ -72,7 +78,25 @@ RESPONSE_NAMES = (
     TOO_MANY_ORDERS,
     NO_LIQUIDITY,
     OUT_OF_WINDOW,
-) = range(9)
+    REDUCE_ONLY,
+    MARGIN,
+    MAX_POSITION,
+    ORDER_TOO_LARGE,
+    PRICE_BAND,
+    SELF_TRADE,
+    SCHEDULED,
+    SCHEDULE_VOLUME,
+    SCHEDULE_SOON,
+    SCHEDULE_LIMIT,
+    BAD_LEVERAGE,
+    LEVERAGE_SWITCH,
+    NOT_ISOLATED,
+    ACTION_EXPIRED,
+    OUT_OF_REQUESTS,
+    RATE_LIMITED,
+    LIQUIDATED_ACCOUNT,
+    LIQUIDATED,
+) = range(27)
 REASON_NAMES = (
     "none",
     "price off step",
@@ -83,6 +107,24 @@ REASON_NAMES = (
     "too many open orders",
     "nothing to match",
     "price too far from the market",
+    "reduce-only would increase the position",
+    "not enough margin",
+    "position above the margin tier's limit",
+    "order larger than the venue takes",
+    "price too far from the mark",
+    "met our own order",
+    "scheduled cancel",
+    "scheduled cancel: too little traded",
+    "scheduled cancel: less than 5 s ahead",
+    "scheduled cancel: used up for the day",
+    "no such leverage",
+    "leverage type can't change with a position",
+    "no isolated position",
+    "request expired",
+    "request budget used up",
+    "too many requests a minute",
+    "account was liquidated, trading has ended",
+    "liquidation",
 )
 
 # fill flags
@@ -92,6 +134,8 @@ UNSEEN = 4  # the level had never been shown when we joined
 TAKER = 8
 STALE_MID = 16  # a side was missing; the last whole mid was used
 LATE = 32  # by a row that came after its block was believed complete
+LIQUIDATION_FILL = 64  # the venue closed the position
+BACKSTOP = 128  # and took it over itself, at the mark
 
 # own orders as the maker sees them
 FREE, PENDING, RESTING, CANCELLING, MODIFYING = range(5)
@@ -101,6 +145,9 @@ ORDER_SLOTS = 64  # own orders alive or in flight per market
 RING = 1024  # requests or responses in flight per market
 LADDER = 16  # levels per side a strategy may want
 BLOCKS = 64  # recent blocks whose mid the maker remembers
+RATES = 2048  # funding payments of which a table may tell the rate
+RATE_UNKNOWN = -(1 << 62)
+WAITING = 256  # takers that wait for their block
 TAKEN = 128  # levels from which we took and that were not shown since
 TIERS = 8  # margin tiers of a market
 BOOK_WINDOW = 1 << 16  # quanta the default book holds
@@ -133,10 +180,11 @@ Market = np.dtype(
         ("funding_cap_e12", "i8"),  # largest rate of one payment; 0: any
         ("partial_liquidation", "i8"),  # notional above which a fifth is liquidated, money quanta
         ("cooldown_ns", "i8"),  # between partial liquidations
+        ("schedule_volume", "i8"),  # traded money that scheduled cancels ask for
         ("n_tiers", "i8"),  # of margin; 0: the venue knows no margin
         ("tier_low", "i8", (TIERS,)),  # notional from which the tier holds, money quanta
         ("tier_leverage", "i8", (TIERS,)),  # largest leverage in the tier
-        ("tier_deduction", "i8", (TIERS,)),  # money quanta; maintenance is continuous with it
+        ("tier_deduction", "i8", (TIERS,)),  # notional on which nothing is due at its rate
     ],
     align=True,
 )
@@ -220,6 +268,9 @@ VenueOrder = np.dtype(
         ("level_at_join", "i8"),  # lots others showed at its price when it joined; -1 unknown
         ("ahead_at_join", "f8"),  # lots
         ("modifies", "i8"),
+        ("oid", "i8"),  # the venue's own number for it
+        ("reduce_only", "i8"),
+        ("awaits_image", "i8"),  # 1: no image has shown its level since it joined
     ],
     align=True,
 )
@@ -241,10 +292,12 @@ Account = np.dtype(
         ("leverage", "i8"),
         ("isolated", "i8"),  # set aside for an isolated position, money quanta
         ("mark", "i8"),  # quanta; 0 unknown
+        ("mark_told", "i8"),  # 1: the tape tells it; 0: the middle of the book
         ("oracle", "i8"),  # quanta; 0 unknown
         ("funding_rate_e12", "i8"),  # of the next payment
         ("funding_known", "i8"),  # 1: a rate was told
         ("next_funding_ts", "i8"),  # ns; NEVER: no funding
+        ("unfunded", "i8"),  # payments left out because no rate was known
         ("schedule_ts", "i8"),  # when all orders are cancelled, ns; NEVER: not asked for
         ("schedules_today", "i8"),  # scheduled cancels that happened this UTC day
         ("schedule_day", "i8"),  # which day that is, since the epoch
@@ -268,8 +321,11 @@ Request = np.dtype(
         ("new_id", "i8"),  # MODIFY on a venue that replaces
         ("side", "i8"),
         ("px", "i8"),  # quanta
-        ("quantity", "i8"),  # lots (MODIFY: wanted open size)
+        ("quantity", "i8"),  # lots (MODIFY: wanted open size); else see simmm/venue/actions.py
         ("tif", "i8"),
+        ("reduce_only", "i8"),
+        ("by_oid", "i8"),  # 1: `id` is the venue's number
+        ("expires_ts", "i8"),  # refused if it arrives later, ns; 0: never
     ],
     align=True,
 )
@@ -287,8 +343,9 @@ Response = np.dtype(
         ("px", "i8"),  # quanta
         ("quantity", "i8"),  # lots filled, or lots resting
         ("leaves", "i8"),  # lots still open
-        ("fee", "i8"),  # money quanta
+        ("fee", "i8"),  # money quanta; FUNDED: paid
         ("marks", "i8"),  # of a fill
+        ("oid", "i8"),  # the venue's number of the order
     ],
     align=True,
 )
@@ -313,24 +370,42 @@ Mail = np.dtype(
     align=True,
 )
 
+QUEUE_LIST = 256  # orders of others at one price that the rank law remembers
+SIZES = 1024  # sizes of added orders it remembers, a power of two
+DRAWS = 32  # of it per own order, at most
 QueueSettings = np.dtype(
     [
         ("form", "i8"),  # which formula of the queue model's family
-        ("n", "f8"),  # its exponent
+        ("n", "f8"),  # exponent of the published forms
+        ("alpha", "f8"),  # of the rank law
+        ("kappa", "f8"),  # weight of an order larger than what was cancelled
+        ("exact", "i8"),  # 1: sizes tell the victim; 0 where images hide single changes
+        ("joins_image", "i8"),  # 1: an order stands behind the first image after its join
+        ("draws", "i8"),  # further draws per order, for probabilities
+        ("key", "i8"),  # stream of random numbers
+        ("learns", "i8"),  # 1: sizes of orders added to the touch are wanted
+        ("adds", "i8"),  # seen so far
+        ("sizes_sum", "i8"),  # of those remembered, lots
+        ("sizes", "i8", (SIZES,)),  # ring, lots
+        ("cumulative", "f8", (QUEUE_LIST + 1,)),  # sums of (1 + j)^-alpha
     ],
     align=True,
 )
 
 
-def venue_dtype(queue_state: np.dtype, slots: int = ORDER_SLOTS) -> np.dtype:
-    """Return the dtype of one market's simulated exchange with places for `slots` own orders.
+def venue_dtype(
+    queue_state: np.dtype, slots: int = ORDER_SLOTS, draws: int = 1, levels: int = 1
+) -> np.dtype:
+    """Return the dtype of one market's simulated exchange.
 
-    Each has the queue model's state beside it.
+    It has places for `slots` own orders, each with the queue model's state and `draws` more of it
+    beside it, and for `levels` (a power of two) of others that the model watches.
     """
     return np.dtype(
         [
             ("market", Market),
             ("account", Account),
+            ("budget", Budget),
             ("settings", QueueSettings),
             ("now", "i8"),  # ns
             ("passed_ts", "i8"),  # quoting times are accounted up to here, ns
@@ -356,6 +431,18 @@ def venue_dtype(queue_state: np.dtype, slots: int = ORDER_SLOTS) -> np.dtype:
             ("asks", "i8", (slots,)),
             ("orders", VenueOrder, (slots,)),
             ("queue", queue_state, (slots,)),
+            ("draw", queue_state, (slots * draws,)),  # further draws of an order's queue
+            ("drawn_fill", "i8", (slots * draws,)),  # 1: filled there
+            ("level", queue_state, (levels,)),  # levels watched before a join
+            ("level_px", "i8", (levels,)),  # quanta; 0: place free
+            ("oids", "i8"),  # orders that reached the venue
+            ("n_waiting", "i8"),  # takers that wait for their block
+            ("waiting", Request, (WAITING,)),  # `arrival_ts`: when they act
+            ("mark_moved", "i8"),  # 1: the margin has to be looked at
+            ("rates_from_ts", "i8"),  # hour of the first funding rate of a table, ns
+            ("n_rates", "i8"),
+            ("rates", "i8", (RATES,)),  # 1e-12 per payment
+            ("n_reduce_only", "i8"),  # that rest
             ("joins", "i8"),
             ("fills", "i8"),
             ("n_taken", "i8"),  # levels we took from
@@ -371,7 +458,7 @@ def venue_dtype(queue_state: np.dtype, slots: int = ORDER_SLOTS) -> np.dtype:
             ("touch_bid_ns", "i8"),  # time with a bid at or inside the touch
             ("touch_ask_ns", "i8"),
             ("gaps", "i8"),
-            ("rejections", "i8", (9,)),  # by reason
+            ("rejections", "i8", (len(REASON_NAMES),)),  # by reason
             ("dropped_taken", "i8"),  # levels forgotten because too many were taken from
         ],
         align=True,
@@ -529,6 +616,8 @@ Maker = np.dtype(
         ("tif", "i8"),  # of resting quotes: ALO or GTC
         ("estimate", "i8"),  # 1: estimators run
         ("observes", "i8"),  # 1: the strategy has estimators of its own
+        ("expires_ns", "i8"),  # requests are refused if they arrive later than this; 0: never
+        ("halted", "i8"),  # 1: the account was liquidated; nothing is wanted any more
         ("keeps_heard", "i8"),  # 1: responses are written out as they are heard
         ("position", "i8"),
         ("max_position", "i8"),  # lots
@@ -664,6 +753,8 @@ FillRow = np.dtype(
         ("placed_ts", "i8"),
         ("ahead_at_join", "f8"),
         ("level_at_join", "i8"),
+        ("ahead", "f8"),  # lots, just before what filled it
+        ("closed_pnl", "i8"),  # as the venue labels it, money quanta
     ],
     align=True,
 )
@@ -699,6 +790,8 @@ OrderRow = np.dtype(
         ("ahead_at_join", "f8"),
         ("level_at_join", "i8"),
         ("modifies", "i8"),
+        ("ahead_at_end", "f8"),  # lots
+        ("reduce_only", "i8"),
     ],
     align=True,
 )
@@ -719,6 +812,13 @@ EquityRow = np.dtype(
         ("touch_bid_ns", "i8"),
         ("touch_ask_ns", "i8"),
         ("fills", "i8"),
+        ("mark", "i8"),  # quanta; 0 unknown
+        ("value", "i8"),  # of the account, money quanta
+        ("margin_used", "i8"),  # money quanta
+        ("maintenance", "i8"),
+        ("margin_available", "i8"),
+        ("requests_used", "i8"),
+        ("requests_cap", "i8"),
         ("chain", "u8"),
     ],
     align=True,
@@ -741,9 +841,32 @@ BeliefRow = np.dtype(
 )
 MidRow = np.dtype([("ts", "i8"), ("mid2", "i8")], align=True)
 
+#: A print that reached an own order's level: would it fill the order, given the tape so far?
+PredictionRow = np.dtype(
+    [
+        ("ts", "i8"),
+        ("id", "i8"),
+        ("probability", "f8"),  # share of the draws not yet filled that it fills
+        ("filled", "i8"),  # 1: it filled the order on the simulated path
+        ("ahead", "f8"),  # lots before it on the path
+        ("ahead_mean", "f8"),  # lots before it, mean of the draws
+    ],
+    align=True,
+)
+FundingRow = np.dtype(
+    [
+        ("ts", "i8"),
+        ("position", "i8"),  # lots
+        ("px", "i8"),  # oracle or, where there is none, mark; quanta
+        ("rate_e12", "i8"),
+        ("payment", "i8"),  # money quanta, paid
+    ],
+    align=True,
+)
+
 #: Buffers the kernels write into; `n_...` rows are in use.
 FILLS, INTENTS, ORDERS, SAMPLES, BELIEFS, MIDS = 4096, 4096, 4096, 4096, 4096, 16384
-HEARD = 4096
+HEARD, PREDICTIONS, FUNDINGS = 4096, 4096, 256
 Outputs = np.dtype(
     [
         ("n_fills", "i8"),
@@ -753,6 +876,8 @@ Outputs = np.dtype(
         ("n_beliefs", "i8"),
         ("n_mids", "i8"),
         ("n_heard", "i8"),
+        ("n_predictions", "i8"),
+        ("n_funding", "i8"),
         ("fills", FillRow, (FILLS,)),
         ("intents", IntentRow, (INTENTS,)),
         ("orders", OrderRow, (ORDERS,)),
@@ -760,6 +885,8 @@ Outputs = np.dtype(
         ("beliefs", BeliefRow, (BELIEFS,)),
         ("mids", MidRow, (MIDS,)),
         ("heard", Response, (HEARD,)),  # responses as the maker heard them, for a journal
+        ("predictions", PredictionRow, (PREDICTIONS,)),
+        ("funding", FundingRow, (FUNDINGS,)),
     ],
     align=True,
 )

@@ -46,7 +46,7 @@ from simmm.strategy.load import Strategy
 from simmm.strategy.native import Native
 from simmm.tape import Chunk
 from simmm.venue.fills import end_order
-from simmm.venue.queue import queue_model
+from simmm.venue.queue import QueueModel, queue_model, write_settings
 
 #: Table name, and the counter and buffer of `records.Outputs` it is drained from.
 TABLES = tuple(name[2:] for name in (Outputs.names or ()) if name.startswith("n_"))
@@ -97,6 +97,10 @@ class Settings:
     time_in_force: int = ALO
     queue: str = "power"
     queue_n: float = 3.0
+    queue_alpha: float | None = None  # of the rank law; None: its default
+    queue_log_kappa: float | None = None
+    queue_images: bool = False  # the tape shows images of levels, not each change
+    queue_draws: int = 0  # further draws per order, for probabilities
     knowledge: Literal["tape", "feed"] = "tape"
     hold_back_ns: int = 250_000_000  # of knowledge "feed"
     keep_heard: bool = False  # table "heard": responses as the maker hears them
@@ -139,7 +143,7 @@ class Simulation:
         self.settings = settings
         queue = queue_model(settings.queue)
         book = book_dtype(book_window)
-        self.venues = np.zeros(1, venue_dtype(queue.state))
+        self.venues = np.zeros(1, venue_dtype(queue.state, ORDER_SLOTS, queue.draws, queue.levels))
         self.makers = np.zeros(1, Maker)
         self.mails = np.zeros(1, Mail)
         self.outputs = np.zeros(1, Outputs)
@@ -149,7 +153,7 @@ class Simulation:
         self.params = params
         rows = self.outputs["beliefs"].shape[1]
         self.memory_rows = np.zeros(rows, strategy.memory.dtype)
-        self._write_settings(markets[0], queue.form)
+        self._write_settings(markets[0], queue)
         numbers = whole_numbers(self.outputs)
         self._counts = numbers[: len(TABLES)]  # in the order of `TABLES`
         self.heard: Feed | None = None  # what `run` was fed through
@@ -195,13 +199,21 @@ class Simulation:
             a.view(np.recarray) if self._interpreted and a.dtype.names else a for a in found
         )
 
-    def _write_settings(self, market: MarketRules, queue_form: int) -> None:
+    def _write_settings(self, market: MarketRules, queue: QueueModel) -> None:
         settings = self.settings
         rules = market.to_record()[0]
         venue, maker, mail = self.venues[0], self.makers[0], self.mails[0]
         venue["market"] = rules
-        venue["settings"]["form"] = queue_form
-        venue["settings"]["n"] = settings.queue_n
+        write_settings(
+            venue["settings"],
+            queue,
+            n=settings.queue_n,
+            alpha=settings.queue_alpha,
+            log_kappa=settings.queue_log_kappa,
+            images=settings.queue_images,
+            draws=settings.queue_draws,
+            key=stream_key(settings.seed, "queue"),
+        )
         venue["sample_ns"] = settings.sample_ns
         venue["next_sample_ts"] = settings.t0_ns + settings.sample_ns
         venue["now"] = settings.t0_ns
@@ -235,6 +247,7 @@ class Simulation:
         settings.entry.write(mail["entry"], stream_key(settings.seed, "latency.entry"))
         settings.response.write(mail["answer"], stream_key(settings.seed, "latency.response"))
         open_run(
+            queue.verbs,
             self.venues.view(np.recarray)[0],
             self.venue_books.view(np.recarray),
             self.makers.view(np.recarray)[0],

@@ -38,7 +38,7 @@ from simmm.simulation import Settings, Simulation
 from simmm.strategy.fields import Record
 from simmm.strategy.load import Strategy
 from simmm.venue.exchange import apply_packets, open_venue, read_mid, serve_request
-from simmm.venue.queue import queue_model
+from simmm.venue.queue import queue_model, write_settings
 from simmm.venue.resting import find
 
 BID, ASK = 1, -1
@@ -115,15 +115,14 @@ class Venue:
         self.tape = record(records.window_dtype(1 << 8))
         self.verbs = model.verbs
         self.venue["market"] = self.market.to_record()[0]
-        self.venue.settings.form = model.form
-        self.venue.settings.n = n
+        write_settings(self.venue.settings, model, n=n)
         self.now = START
         self.venue.now = START
         self.venue.next_sample_ts = NEVER
         for line in (self.mail.entry, self.mail.answer):
             line.form = LATENCY_FORMS.index("constant")
             line.low_ns = 1
-        open_venue(self.venue, self.book)
+        open_venue(self.verbs, self.venue, self.book)
 
     # ------------------------------------------------------------------ the market
 
@@ -167,9 +166,9 @@ class Venue:
         self, kind: int, id: int, new_id: int, side: int, px: int, lots: int, tif: int
     ) -> list[dict[str, Any]]:
         self.now += MS
-        request(self.mail, self.now, kind, id, new_id, side, px, lots, tif)
+        request(self.mail, self.now, kind, id, new_id, side, px, lots, tif, 0, 0)
         first = self.mail.response_tail
-        serve_request(self.verbs, self.venue, self.book, self.mail, self.out)
+        serve_request(self.verbs, self.venue, self.book, self.mail, self.out, self.now)
         return self.responses(first)
 
     # ------------------------------------------------------------------ what came of it

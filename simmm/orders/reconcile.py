@@ -45,7 +45,7 @@ def reconcile(maker: Any, mail: Any, out: Any) -> None:
                     if is_full(maker):
                         maker.no_place += 1
                     else:
-                        send_new(maker, mail, out, side, px, lots, maker.tif)
+                        send_new(maker, mail, out, side, px, lots, maker.tif, 0)
 
 
 @kernel
@@ -117,7 +117,7 @@ def _cancel(maker: Any, mail: Any, out: Any, side: int) -> None:
         order = maker.orders[n]
         if order.side == side and order.kept == 0:
             order.state = CANCELLING
-            _send(maker, mail, out, CANCEL, order.id, 0, side, order.px, order.leaves, order.tif)
+            _send(maker, mail, out, CANCEL, order.id, 0, side, order.px, order.leaves, order.tif, 0)
 
 
 @kernel
@@ -130,16 +130,18 @@ def _send_modify(maker: Any, mail: Any, out: Any, order: Any, px: int, lots: int
     order.new_id = new_id
     order.new_px = px
     order.new_leaves = lots
-    _send(maker, mail, out, MODIFY, order.id, new_id, order.side, px, lots, order.tif)
+    _send(maker, mail, out, MODIFY, order.id, new_id, order.side, px, lots, order.tif, 0)
 
 
 @kernel
-def send_new(maker: Any, mail: Any, out: Any, side: int, px: int, lots: int, tif: int) -> None:
+def send_new(
+    maker: Any, mail: Any, out: Any, side: int, px: int, lots: int, tif: int, reduce_only: int
+) -> None:
     """Send a new order and enter it in the table."""
     new_id = maker.next_id
     maker.next_id += 1
     place(maker, new_id, side, px, lots, tif)
-    _send(maker, mail, out, NEW, new_id, 0, side, px, lots, tif)
+    _send(maker, mail, out, NEW, new_id, 0, side, px, lots, tif, reduce_only)
 
 
 @kernel
@@ -163,8 +165,12 @@ def _send(
     px: int,
     lots: int,
     tif: int,
+    reduce_only: int,
 ) -> None:
-    arrival = request(mail, maker.now, kind, id, new_id, side, px, lots, tif)
+    expires_ts = maker.now + maker.expires_ns if maker.expires_ns > 0 and kind != CANCEL else 0
+    arrival = request(
+        mail, maker.now, kind, id, new_id, side, px, lots, tif, reduce_only, expires_ts
+    )
     row = out.intents[out.n_intents]
     row.ts = maker.now
     row.seq = maker.sequence

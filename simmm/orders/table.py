@@ -22,6 +22,9 @@ from simmm.records import (
     CANCELLING,
     EXPIRED,
     FILLED,
+    FUNDED,
+    LIQUIDATED,
+    LIQUIDATED_ACCOUNT,
     MODIFIED,
     MODIFY_REJECTED,
     MODIFYING,
@@ -81,6 +84,10 @@ def on_response(maker: Any, response: Any) -> None:
             + response.fee
         )
         maker.fees += response.fee
+    elif response.kind == FUNDED:
+        maker.cash -= response.fee
+    if response.reason in (LIQUIDATED, LIQUIDATED_ACCOUNT):
+        maker.halted = 1
     k = _find(maker, response.id)
     if k < 0:
         return

@@ -21,19 +21,32 @@ from simmm.records import (
     INFO_MARKET_SHIFT,
     KIND_MASK,
     MIDS,
+    NEVER,
     NO_ASK,
     NO_BID,
+    NO_REASON,
     ORDER_SLOTS,
     ORDERS,
+    PREDICTIONS,
     SAMPLES,
+    SIZES,
     TRADE,
     WHAT_MASK,
     WHATS,
 )
-from simmm.venue.fills import tell_own
-from simmm.venue.requests import LEVELS_PER_TAKER, on_request
+from simmm.venue import margin
+from simmm.venue.actions import run_schedule
+from simmm.venue.blocks import acts_later, next_waiting_ts, pop_waiting
+from simmm.venue.budget import address_limit
+from simmm.venue.checks import gate
+from simmm.venue.draws import draws_begin
+from simmm.venue.funding import pay_funding
+from simmm.venue.levels import tell_own
+from simmm.venue.liquidation import watch_margin
+from simmm.venue.requests import on_request, refuse
 from simmm.venue.resting import pass_time, refresh
 from simmm.venue.rows import apply_late_row, apply_row
+from simmm.venue.taking import LEVELS_PER_TAKER
 
 _ASK = DEPTH
 _BID = DEPTH | BUY
@@ -42,10 +55,14 @@ _BUYER = TRADE | BUY
 
 
 @kernel
-def open_venue(venue: Any, book: Any) -> None:
+def open_venue(verbs: Any, venue: Any, book: Any) -> None:
     """Make an exchange that has seen nothing."""
     clear(book)
     refresh(venue)
+    draws_begin(verbs, venue)
+    venue.account.schedule_ts = NEVER
+    if venue.market.funding_ns == 0 or venue.account.next_funding_ts == 0:
+        venue.account.next_funding_ts = NEVER
     venue.mid_stale = 1
     venue.best_bid = NO_BID
     venue.best_ask = NO_ASK
@@ -66,6 +83,7 @@ def has_room(out: Any) -> bool:
         and out.n_orders < ORDERS - ORDER_SLOTS
         and out.n_equity < SAMPLES - 1
         and out.n_mids < MIDS - 2
+        and out.n_predictions < PREDICTIONS - ORDER_SLOTS
     )
 
 
@@ -87,6 +105,9 @@ def read_mid(venue: Any, book: Any, out: Any) -> None:
     venue.mid2 = bid + ask
     if venue.mid2 != venue.logged_mid2:
         venue.logged_mid2 = venue.mid2
+        if venue.account.mark_told == 0:
+            venue.account.mark = venue.mid2 // 2
+            venue.mark_moved = 1
         row = out.mids[out.n_mids]
         row.ts = venue.block_ts
         row.mid2 = venue.mid2
@@ -131,6 +152,15 @@ def _sample(venue: Any, out: Any) -> None:
     row.touch_bid_ns = venue.touch_bid_ns
     row.touch_ask_ns = venue.touch_ask_ns
     row.fills = venue.fills
+    row.mark = account.mark
+    row.value = margin.value(account, venue.market)
+    if account.margin:
+        margin.refresh(account, venue.market)
+    row.margin_used = account.margin_used
+    row.maintenance = account.maintenance
+    row.margin_available = account.margin_available
+    row.requests_used = venue.budget.used
+    row.requests_cap = address_limit(venue.budget, account)
     row.chain = venue.chain
     out.n_equity += 1
 
@@ -166,6 +196,10 @@ def apply_packets(
                 if not samples_due(venue, book, out, ts):
                     break
                 read_mid(venue, book, out)
+                if venue.mark_moved:
+                    watch_margin(venue, book, mail, out)
+                    if mail.response_tail != answers:
+                        break
             venue.block_ts = ts
         if info & INFO_LATE:
             row = _apply_late(verbs, venue, book, mail, out, window, n, row)
@@ -289,20 +323,69 @@ def set_quiet(venue: Any, book: Any) -> None:
     venue.quiet_high[_ASK] = min(-book.edge[0], top)
     venue.quiet_best[_ASK] = -book.bound[0]
     venue.quiet_own[_ASK] = venue.own_ask
-    if venue.n_taken > 0 or venue.deep[1]:
+    settings = venue.settings
+    looks = venue.level.size > 1 or (settings.learns and settings.adds < SIZES)
+    if venue.n_taken > 0 or venue.deep[1] or looks:
         venue.quiet_high[_BID] = NO_BID
-    if venue.n_taken > 0 or venue.deep[0]:
+    if venue.n_taken > 0 or venue.deep[0] or looks:
         venue.quiet_high[_ASK] = NO_BID
     venue.quiet_low[_SELLER] = venue.own_bid + 1
     venue.quiet_high[_BUYER] = venue.own_ask - 1
+    if venue.level.size > 1:
+        venue.quiet_low[_SELLER] = NO_ASK
+        venue.quiet_high[_BUYER] = NO_BID
 
 
 @kernel
-def serve_request(verbs: Any, venue: Any, book: Any, mail: Any, out: Any) -> None:
-    """Let the next request on its way arrive and act on it."""
-    request = mail.requests[mail.request_head & (mail.requests.size - 1)]
+def next_request_due(venue: Any, mail: Any) -> int:
+    """Return when the venue acts on a request next (ns), `NEVER` if none is on its way."""
+    return min(next_request_ts(mail), next_waiting_ts(venue))
+
+
+@kernel
+def serve_request(
+    verbs: Any, venue: Any, book: Any, mail: Any, out: Any, block_end_ts: int
+) -> None:
+    """Act on the next request: one that arrives, or a taker whose block is complete.
+
+    A taker that arrives now acts at `block_end_ts`, where the venue has blocks.
+    """
     read_mid(venue, book, out)
-    venue.now = next_request_ts(mail)
-    mail.request_head += 1
-    on_request(verbs, venue, book, mail, out, request)
+    arrival_ts = next_request_ts(mail)
+    if arrival_ts > next_waiting_ts(venue):
+        venue.now = next_waiting_ts(venue)
+        if venue.mark_moved:
+            watch_margin(venue, book, mail, out)
+        if venue.n_waiting > 0:
+            on_request(verbs, venue, book, mail, out, venue.waiting[0])
+            pop_waiting(venue)
+    else:
+        request = mail.requests[mail.request_head & (mail.requests.size - 1)]
+        venue.now = arrival_ts
+        mail.request_head += 1
+        if venue.mark_moved:
+            watch_margin(venue, book, mail, out)
+        reason = gate(venue, request)
+        if reason != NO_REASON:
+            refuse(venue, mail, out, request, reason)
+        elif not acts_later(venue, request, block_end_ts):
+            on_request(verbs, venue, book, mail, out, request)
     read_mid(venue, book, out)
+
+
+@kernel
+def next_due_ts(venue: Any) -> int:
+    """Return when the venue next acts by itself: funding, or a scheduled cancel (ns)."""
+    return min(venue.account.next_funding_ts, venue.account.schedule_ts)
+
+
+@kernel
+def act_due(venue: Any, book: Any, mail: Any, out: Any) -> None:
+    """Do what is due by itself: funding before a scheduled cancel of the same time."""
+    read_mid(venue, book, out)
+    venue.now = next_due_ts(venue)
+    if venue.account.next_funding_ts == venue.now:
+        pay_funding(venue, mail, out)
+        watch_margin(venue, book, mail, out)
+    else:
+        run_schedule(venue, mail, out)

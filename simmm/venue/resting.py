@@ -19,6 +19,26 @@ def find(venue: Any, id: int) -> int:
 
 
 @kernel
+def find_oid(venue: Any, oid: int) -> int:
+    """Return the slot of the resting order with the venue's number `oid`, -1 if none rests."""
+    for k in range(venue.n_bids):
+        if venue.orders[venue.bids[k]].oid == oid:
+            return venue.bids[k]
+    for k in range(venue.n_asks):
+        if venue.orders[venue.asks[k]].oid == oid:
+            return venue.asks[k]
+    return -1
+
+
+@kernel
+def find_named(venue: Any, request: Any) -> int:
+    """Return the slot of the resting order that a request names, -1 if there is none."""
+    if request.by_oid:
+        return find_oid(venue, request.id)
+    return find(venue, request.id)
+
+
+@kernel
 def free_slot(venue: Any) -> int:
     """Return a free slot, -1 if all are in use."""
     for slot in range(venue.orders.size):
@@ -47,6 +67,7 @@ def enlist(venue: Any, slot: int) -> None:
     """Put an order into its side's list: better price first, then earlier join."""
     pass_time(venue, venue.now)
     px = venue.orders[slot].px
+    venue.n_reduce_only += venue.orders[slot].reduce_only
     if venue.orders[slot].side > 0:
         k = venue.n_bids
         while k > 0 and venue.orders[venue.bids[k - 1]].px < px:
@@ -68,6 +89,7 @@ def enlist(venue: Any, slot: int) -> None:
 def delist(venue: Any, slot: int) -> None:
     """Take an order out of its side's list."""
     pass_time(venue, venue.now)
+    venue.n_reduce_only -= venue.orders[slot].reduce_only
     if venue.orders[slot].side > 0:
         k = 0
         while venue.bids[k] != slot:

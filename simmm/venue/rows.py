@@ -6,16 +6,23 @@ from simmm.book import forget, key_of, set_best, set_depth, set_image
 from simmm.jit import kernel
 from simmm.records import (
     BBO,
+    CONTEXT,
     DEPTH,
     FIRST,
+    FUNDING,
     GAP,
     KIND_MASK,
+    MARK,
     NO_ASK,
     NO_KEY,
+    ORACLE,
     SNAPSHOT,
     TRADE,
 )
-from simmm.venue.fills import on_crossing, on_level, on_trade
+from simmm.venue.fills import on_crossing, on_trade
+from simmm.venue.levels import learn_size, on_level
+from simmm.venue.liquidation import watch_margin
+from simmm.venue.watching import watch_level, watch_trade
 
 
 @kernel
@@ -35,6 +42,7 @@ def apply_row(
     if kind == DEPTH:
         key = key_of(side, px)
         venue.dirty |= key >= book.bound[side]
+        _look(verbs, venue, book, tag, side, px, lots)
         near = (
             key == venue.own_key[side]
             or key >= -venue.own_key[1 - side]
@@ -47,6 +55,8 @@ def apply_row(
         if near and lots > 0:
             on_crossing(venue, mail, out, side, px, lots)
     elif kind == TRADE:
+        if venue.level.size > 1:
+            watch_trade(verbs, venue, 1 - side, px, lots)
         # A buyer (side 1) meets own asks.
         if key_of(side, px) >= -venue.own_key[1 - side]:
             on_trade(verbs, venue, mail, out, tag, px, lots)
@@ -56,6 +66,32 @@ def apply_row(
         venue.gaps += 1
         forget(book)
         venue.dirty = 1
+    elif kind == CONTEXT:
+        _context(venue, book, mail, out, px, lots)
+
+
+@kernel
+def _context(venue: Any, book: Any, mail: Any, out: Any, figure: int, what: int) -> None:
+    """Take note of a figure that the venue publishes."""
+    account = venue.account
+    if what == MARK:
+        account.mark = figure
+        account.mark_told = 1
+        watch_margin(venue, book, mail, out)
+    elif what == ORACLE:
+        account.oracle = figure
+    elif what == FUNDING:
+        account.funding_rate_e12 = figure
+        account.funding_known = 1
+
+
+@kernel
+def _look(verbs: Any, venue: Any, book: Any, tag: int, side: int, px: int, lots: int) -> None:
+    """Let the queue model look at a level, ours or not; before the row is applied to `book`."""
+    if venue.settings.learns:
+        learn_size(verbs, venue, book, tag, side, px, lots)
+    if venue.level.size > 1:
+        watch_level(verbs, venue, book, side, px, lots)
 
 
 @kernel
@@ -84,6 +120,8 @@ def _level_row(
     near = near or venue.n_taken > 0
     if lots <= 0 and not continued:
         px = 0 if is_bid else NO_ASK  # an empty side is empty at every price
+    elif lots > 0:
+        _look(verbs, venue, book, tag, is_bid, px, lots)
     if near:
         on_level(verbs, venue, book, tag, is_bid, px, lots)
     if tag & KIND_MASK == SNAPSHOT:

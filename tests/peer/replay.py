@@ -15,8 +15,18 @@ from simmm.market import MarketRules
 from simmm.records import ALO, CANCEL, CANCELLED, FILLED, NEVER, NEW, REJECTED
 from simmm.tape import TapeSpec, open_tapes
 from simmm.venue.exchange import apply_packets, open_venue, serve_request
-from simmm.venue.queue import queue_model
-from simmm.venue.queue.published import cap, depth, filled, join, trade, watch
+from simmm.venue.queue import queue_model, write_settings
+from simmm.venue.queue.published import (
+    adopt,
+    begin,
+    cap,
+    depth,
+    filled,
+    join,
+    learn,
+    trade,
+    watch,
+)
 
 LIVE, WAS_FILLED, WAS_CANCELLED, WAS_REJECTED = range(4)  # as `benchmarks/peer_fills.py` has them
 BOOK_WINDOW = 1 << 14
@@ -36,7 +46,7 @@ def _send(mails: Any, plan: Any, row: int) -> None:
     kind = CANCEL if plan.is_cancel[row] else NEW
     request(
         mails[0], plan.sent_ts[row], kind, plan.id[row], 0, plan.side[row], plan.px[row],
-        plan.lots[row], ALO,
+        plan.lots[row], ALO, 0, 0,
     )  # fmt: skip
 
 
@@ -77,7 +87,7 @@ def _replay(
     window, venue, mail, out = windows[0], venues[0], mails[0], outputs[0]
     plan = plans[0]
     mask = window.tag.size - 1
-    verbs = (join, trade, depth, cap, filled, watch)
+    verbs = (join, trade, depth, cap, filled, watch, begin, adopt, learn)
     while True:
         if mail.request_head == mail.request_tail and cursor[0] < plan.id.size:
             _send(mails, plan, cursor[0])
@@ -89,7 +99,7 @@ def _replay(
             if packet_due <= due:
                 apply_packets(verbs, venue, books[0], mail, out, window, due)
         if packet_due > due:
-            serve_request(verbs, venue, books[0], mail, out)
+            serve_request(verbs, venue, books[0], mail, out, 0)
         elif window.packet == window.packet_hi:
             return
         mail.response_head = mail.response_tail
@@ -106,19 +116,18 @@ def fill_schedule(
 ) -> Ends:
     """Fill a schedule of ``benchmarks/peer_schedule.py`` on a tape of the same rows."""
     queue = queue_model(model)
-    assert queue.verbs == (join, trade, depth, cap, filled, watch)
+    assert queue.verbs == (join, trade, depth, cap, filled, watch, begin, adopt, learn)
     venues = np.zeros(1, records.venue_dtype(queue.state))
     books = np.zeros(1, records.book_dtype(BOOK_WINDOW))
     mails = np.zeros(1, records.Mail)
     outputs = np.zeros(1, records.Outputs)
     venue = venues.view(np.recarray)[0]
     venue["market"] = market.to_record()[0]
-    venue.settings.form = queue.form
-    venue.settings.n = power
+    write_settings(venue.settings, queue, n=power)
     venue.next_sample_ts = NEVER
     for line, wait_ns in (("entry", entry_ns), ("answer", 1)):
         mails[0][line]["low_ns"] = wait_ns
-    open_venue(venue, books.view(np.recarray)[0])
+    open_venue(queue.verbs, venue, books.view(np.recarray)[0])
     count = len(schedule["order_id"])
     ends = Ends(np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.bool_))
     plans = _plan(schedule)

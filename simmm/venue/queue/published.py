@@ -80,6 +80,23 @@ def watch(state: Any, settings: Any, previous: int, shown: int) -> None:
 
 
 @kernel
+def begin(state: Any, settings: Any, stream: int) -> None:
+    """Nothing is queued; these forms draw nothing."""
+    state.ahead = 0.0
+    state.traded = 0.0
+
+
+@kernel
+def adopt(state: Any, settings: Any, level: Any) -> None:
+    """Enter behind a watched level; these forms watch none."""
+
+
+@kernel
+def learn(settings: Any, lots: int) -> None:
+    """An order of `lots` was added to a touch; these forms ask for no sizes."""
+
+
+@kernel
 def probability_behind(form: int, n: float, ahead: float, behind: float) -> float:
     """Return the share of cancels that happen behind us, given lots ahead and behind."""
     if form == PESSIMISTIC:
