@@ -31,7 +31,6 @@ from simmm.venue.margin import (
     ISOLATED,
     UNMODELLED,
     free,
-    isolated_value,
     leverage_limit,
     notional,
     value,
@@ -128,7 +127,7 @@ def _add_margin(venue: Any, money: int) -> int:
         return MARGIN
     amount = notional(account, market)
     least = max(amount // account.leverage, amount // 10)
-    if money < 0 and isolated_value(account, market) + money < least:
+    if money < 0 and account.isolated + money < least:
         return MARGIN
     account.isolated += money
     return NO_REASON

@@ -20,13 +20,13 @@ def fee_product(notional: int, rate: float) -> int:
 
     Notes
     -----
-    The product is rounded once, to the nearest double, and truncated toward zero. Found on 347
-    recorded fills of one account (2026): all come out with a discounted rate that is a product
-    itself, 0.00015 x 0.96, a little below the double nearest 0.000144; with that double two fills
-    are one quantum too high (63250 x 0.0005 and 0.1 x 120). How large fees near a whole quantum
-    are rounded, and which way a rebate is truncated, no recorded fill shows.
+    The product of USDC and rate, then truncated toward zero to six decimals. Found on 347 recorded
+    fills of one account (2026): all come out with a discounted rate that is a product itself,
+    0.00015 x 0.96, a little below the double nearest 0.000144; with that double two fills are one
+    quantum too high (63250 x 0.0005 and 0.1 x 120). Which way a rebate is truncated no recorded
+    fill shows.
 
     >>> fee_product(31_625_000, 0.00015 * 0.96), fee_product(31_625_000, 0.000144)
     (4553, 4554)
     """
-    return int(float(notional) * rate)
+    return int(float(notional) / 1e6 * rate * 1e6)
