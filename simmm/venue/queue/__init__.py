@@ -1,4 +1,4 @@
-"""Queue models, one family a file. A model declares its state, what it remembers, and its verbs.
+"""Queue models, one a file. A model declares its state, what it remembers, and its verbs.
 
 A verb takes (state, settings, ...): `begin`, `join`, `trade`, `depth`, `cap`, `filled` act on one
 own order; `watch` sees a level before we join it, and `adopt` joins behind such a level; `learn`
@@ -13,12 +13,28 @@ import numpy as np
 
 from simmm.errors import ScenarioError
 from simmm.math import exp
+from simmm.nearest import suggestion
 from simmm.records import DRAWS
-from simmm.venue.queue import published, rank
+from simmm.venue.queue import published, rank, rank_scalar, rank_tracked
 
 JOIN, TRADED, DEPTH_CHANGED, CAP, FILLED_LOTS, WATCH, BEGIN, ADOPT, LEARN = range(9)
 _VERBS = ("join", "trade", "depth", "cap", "filled", "watch", "begin", "adopt", "learn")
-MODELS = published.FORMS + rank.FORMS
+_RANKED = (rank, rank_tracked, rank_scalar)
+_BY_NAME: dict[str, Any] = {model.NAME: model for model in (*published.MODELS, *_RANKED)}
+#: Every model by name, in the order in which they are listed.
+NAMES: tuple[str, ...] = (
+    "rank",
+    "rank_tracked",
+    "rank_scalar",
+    "pessimistic",
+    "proportional",
+    "power",
+    "power2",
+    "power3",
+    "log",
+    "log2",
+    "optimistic",
+)
 
 
 class QueueModel(NamedTuple):
@@ -32,6 +48,17 @@ class QueueModel(NamedTuple):
     verbs: tuple[Callable[..., Any], ...]  # in the order of the numbers above
 
 
+class QueueDescription(NamedTuple):
+    """What `simmm queues` tells of a model."""
+
+    name: str
+    assumes: str  # about cancels, in one line
+    formula: str  # share of cancels behind us, of a lots ahead and b behind
+    parameters: tuple[str, ...]  # fields of `venue.queue`
+    cost: str  # "constant" per event at our level, or what it grows with
+    file: str  # within the package
+
+
 def queue_model(name: str) -> QueueModel:
     """Return the queue model called `name`.
 
@@ -40,14 +67,41 @@ def queue_model(name: str) -> QueueModel:
     ScenarioError
         If there is none.
     """
-    if name in rank.FORMS:
+    if name not in NAMES:
+        raise ScenarioError(f"venue.queue.model: {name!r} is unknown{suggestion(name, NAMES)}")
+    if is_ranked(name):
         levels = rank.LEVELS if name == "rank_tracked" else 1
-        form = rank.RANK + rank.FORMS.index(name)
+        form = rank.RANK + _RANKED.index(_BY_NAME[name])
         return QueueModel(name, form, rank.State, DRAWS, levels, _verbs(rank))
-    if name not in published.FORMS:
-        raise ScenarioError(f"venue.queue.model: {name!r} is unknown; one of {', '.join(MODELS)}")
     form = published.FORMS.index(name)
     return QueueModel(name, form, published.State, 1, 1, _verbs(published))
+
+
+def is_ranked(name: str) -> bool:
+    """Return whether a model is of the family of the rank law."""
+    return _BY_NAME[name] in _RANKED
+
+
+def queue_models() -> tuple[QueueDescription, ...]:
+    """Return a description of every queue model, in the order of `NAMES`."""
+    return tuple(_describe(_BY_NAME[name]) for name in NAMES)
+
+
+def _describe(model: Any) -> QueueDescription:
+    return QueueDescription(
+        model.NAME,
+        model.ASSUMES,
+        model.FORMULA,
+        model.PARAMETERS,
+        getattr(model, "COST", published.COST),
+        f"simmm/venue/queue/{model.NAME}.py",
+    )
+
+
+def exponents(name: str) -> tuple[float, float]:
+    """Return the default (alpha, log kappa) of a model of the rank law's family."""
+    found: tuple[float, float] = _BY_NAME[name].EXPONENTS
+    return found
 
 
 def _verbs(family: ModuleType) -> tuple[Callable[..., Any], ...]:
@@ -87,9 +141,9 @@ def write_settings(
     settings["n"] = n
     settings["key"] = key
     settings["joins_image"] = images
-    if model.name not in rank.FORMS:
+    if not is_ranked(model.name):
         return
-    usual = rank.EXPONENTS[model.name]
+    usual = exponents(model.name)
     settings["alpha"] = usual[0] if alpha is None else alpha
     settings["kappa"] = exp(usual[1] if log_kappa is None else log_kappa)
     settings["exact"] = not images

@@ -30,11 +30,14 @@ LIST = QUEUE_LIST
 ROOM = 64  # places left for orders that come behind us
 TRIES = 8  # draws by rank before all weights are added up
 FEW_ADDS = 8  # with fewer sizes learned a queue is cut into this many orders
-FORMS = ("rank", "rank_tracked", "rank_scalar")
 RANK, RANK_TRACKED, RANK_SCALAR = range(100, 103)
 LEVELS = 512  # levels that `rank_tracked` watches
-#: Defaults (alpha, log kappa) by form, where each change is shown and where images are.
-EXPONENTS = {"rank": (1.25, -2.0), "rank_tracked": (1.5, -4.0), "rank_scalar": (1.5, 0.0)}
+NAME = "rank"
+ASSUMES = "a cancel takes a whole order, mostly a young one; sizes tell which where they are shown"
+FORMULA = "1 - (sum over those ahead of (1 + younger)^-alpha kappa^larger) / (the same over all)"
+PARAMETERS = ("alpha", "log_kappa", "draws")
+COST = "grows with the orders of the level"
+EXPONENTS = (1.25, -2.0)  # alpha, log kappa
 
 State = np.dtype(
     [
