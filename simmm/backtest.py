@@ -12,6 +12,14 @@ import numpy as np
 from simmm import __version__
 from simmm.datasets import tape_path
 from simmm.errors import ScenarioError
+from simmm.exchange_facts import (
+    budget_facts,
+    liquidation_facts,
+    queue_facts,
+    rules_facts,
+    unmodelled,
+)
+from simmm.exchange_terms import exchange_of, market_of, rules_of, shows_images
 from simmm.feed import Feed
 from simmm.idle import say_if_idle
 from simmm.jit import on_compile
@@ -26,6 +34,7 @@ from simmm.records import (
     REASON_NAMES,
     Latency,
 )
+from simmm.rules import VenueRules
 from simmm.run_folder import RunFolder, TableSink, default_folder, recorded_dtype
 from simmm.scenario import Delay, Resolved
 from simmm.scenario.tapes import find_dataset
@@ -44,7 +53,6 @@ WINDOW_PER_REACH = 4  # the book's window over how far from the touch the tape s
 LARGEST_WINDOW = 1 << 20
 building = threading.Lock()  # one thread at a time makes tapes; others find them made
 _listening = threading.local()  # each thread compiles for its own run
-UNMODELLED = ("funding", "margin", "liquidation", "market impact", "self-trade")
 
 
 def run(
@@ -87,8 +95,9 @@ def run(
     with building:
         specs = tape_specs(resolved, progress, say)
     with open_tapes(specs, rows_per_chunk=rows_per_chunk, feed=feed_clock(resolved)) as stream:
-        markets = [resolved.market_rules(stream.markets[0]), *stream.markets[1:]]
-        settings = make_settings(resolved, stream, markets[0])
+        rules = rules_of(resolved, stream)
+        markets = [market_of(resolved, stream, rules), *stream.markets[1:]]
+        settings = make_settings(resolved, stream, markets[0], rules)
         simulation = Simulation(
             markets, strategy, params, settings, book_window=book_window(stream)
         )
@@ -112,7 +121,7 @@ def run(
             files.write_text("scenario.yaml", resolved.to_yaml_anywhere())
             files.write_json(
                 "run.json",
-                describe(resolved, stream, markets[0], strategy, simulation, elapsed_s),
+                describe(resolved, stream, markets[0], rules, strategy, simulation, elapsed_s),
             )
             from simmm.report import write  # late: the first event need not wait for data frames
 
@@ -140,7 +149,9 @@ def _say_compiling(name: str) -> None:
         _listening.say(line)
 
 
-def make_settings(resolved: Resolved, stream: TapeStream, rules: MarketRules) -> Settings:
+def make_settings(
+    resolved: Resolved, stream: TapeStream, market: MarketRules, rules: VenueRules | None
+) -> Settings:
     """Return the run's settings in ns and lots."""
     scenario = resolved.scenario
     maker = scenario.maker
@@ -154,15 +165,15 @@ def make_settings(resolved: Resolved, stream: TapeStream, rules: MarketRules) ->
             f"{(end_ns - start_ns) / 1e9:g} s; nothing would be quoted; "
             "give a later end (`--to`), or a shorter warm-up (`--set run.warm_up_s=…`)"
         )
-    max_lots = rules.lots(maker.max_position)
+    max_lots = market.lots(maker.max_position)
     if max_lots > LARGEST_COUNT:
         raise ScenarioError(
-            f"maker.max_position: {maker.max_position:g} is more lots ({rules.lot_size}) than can "
+            f"maker.max_position: {maker.max_position:g} is more lots ({market.lot_size}) than can "
             "be counted"
         )
     if max_lots < 1:
         raise ScenarioError(
-            f"maker.max_position: {maker.max_position:g} is less than one lot ({rules.lot_size})"
+            f"maker.max_position: {maker.max_position:g} is less than one lot ({market.lot_size})"
         )
     return Settings(
         t0_ns=start_ns,
@@ -184,6 +195,12 @@ def make_settings(resolved: Resolved, stream: TapeStream, rules: MarketRules) ->
         time_in_force=ALO if maker.time_in_force == "alo" else GTC,
         queue=scenario.venue.queue.model,
         queue_n=scenario.venue.queue.n,
+        queue_alpha=scenario.venue.queue.alpha,
+        queue_log_kappa=scenario.venue.queue.log_kappa,
+        queue_images=shows_images(resolved, stream),
+        queue_draws=scenario.venue.queue.draws,
+        exchange=exchange_of(resolved, stream, rules, market, start_ns, end_ns),
+        expires_ns=round(maker.expires_after_ms * NS_PER_MS),
         entry=_latency(scenario.venue.latency.entry),
         response=_latency(scenario.venue.latency.response),
         knowledge=scenario.venue.knowledge,
@@ -203,7 +220,8 @@ def book_window(stream: TapeStream) -> int:
 def describe(
     resolved: Resolved,
     stream: TapeStream,
-    rules: MarketRules,
+    market: MarketRules,
+    rules: VenueRules | None,
     strategy: Strategy,
     simulation: Simulation,
     elapsed_s: float,
@@ -220,9 +238,9 @@ def describe(
         "scenario_name": scenario.name,
         "scenario": resolved.values(),
         "origins": resolved.origins,
-        "market": {name: getattr(rules, name) for name in rules.__struct_fields__},
-        "money_scale": rules.money_scale,
-        "money_quantum": rules.money_quantum,
+        "market": {name: getattr(market, name) for name in market.__struct_fields__},
+        "money_scale": market.money_scale,
+        "money_quantum": market.money_quantum,
         "tape": {
             "name": scenario.tape.dataset or ", ".join(p.name for p in resolved.tape_paths),
             "digest": " ".join(stream.digests[0]),
@@ -279,13 +297,16 @@ def describe(
             "gaps": int(venue["gaps"]),
             "rows_outside_window": int(simulation.venue_books["dropped"][0]),
         },
-        "queue": {"model": settings.queue, "n": settings.queue_n},
+        "queue": queue_facts(simulation),
+        "rules": None if rules is None else rules_facts(rules, simulation),
+        "budget": budget_facts(simulation),
+        "liquidation": liquidation_facts(simulation),
         "latency": resolved.values()["venue"]["latency"],
         "wall": {
             "seconds": elapsed_s,
             "rows_per_s": simulation.rows / elapsed_s if elapsed_s > 0 else 0.0,
         },
-        "unmodelled": list(UNMODELLED),
+        "unmodelled": unmodelled(simulation),
         "session": held_back("backtest", simulation, simulation.heard),
     }
 

@@ -181,6 +181,10 @@ Market = np.dtype(
         ("partial_liquidation", "i8"),  # notional above which a fifth is liquidated, money quanta
         ("cooldown_ns", "i8"),  # between partial liquidations
         ("schedule_volume", "i8"),  # traded money that scheduled cancels ask for
+        ("n_fee_tiers", "i8"),  # 0: the rates above stay
+        ("fee_above", "i8", (TIERS,)),  # volume above which the tier holds, money quanta
+        ("fee_maker", "f8", (TIERS,)),  # its rates
+        ("fee_taker", "f8", (TIERS,)),
         ("n_tiers", "i8"),  # of margin; 0: the venue knows no margin
         ("tier_low", "i8", (TIERS,)),  # notional from which the tier holds, money quanta
         ("tier_leverage", "i8", (TIERS,)),  # largest leverage in the tier
@@ -284,6 +288,8 @@ Account = np.dtype(
         ("taker_volume", "i8"),  # lots
         ("maker_money", "i8"),  # notional traded, money quanta
         ("taker_money", "i8"),
+        ("volume_before", "i8"),  # notional of the 14 days before the run, money quanta
+        ("next_day_ts", "i8"),  # when the fee tier is looked at next, ns; NEVER: it stays
         ("funding", "i8"),  # money quanta paid
         ("entry_cost", "i8"),  # notional at which the open position was entered, money quanta
         ("closed_pnl", "i8"),  # what the venue calls so, money quanta: a label, no cash

@@ -15,6 +15,7 @@ from numba.core.errors import NumbaError
 
 from simmm.engine import Advance, interpret, link, open_run
 from simmm.errors import RunError, StrategyError
+from simmm.exchange_settings import ExchangeSettings
 from simmm.feed import Feed, whole_numbers
 from simmm.jit import INTERPRETED, code_digest, direct
 from simmm.latency import LATENCY_FORMS
@@ -103,6 +104,8 @@ class Settings:
     queue_draws: int = 0  # further draws per order, for probabilities
     knowledge: Literal["tape", "feed"] = "tape"
     hold_back_ns: int = 250_000_000  # of knowledge "feed"
+    exchange: ExchangeSettings = field(default_factory=ExchangeSettings)
+    expires_ns: int = 0  # orders that reach the venue later are refused; 0: never
     keep_heard: bool = False  # table "heard": responses as the maker hears them
     remote: bool = False  # the venue is elsewhere; responses come by `hear`
     entry: LatencySettings = field(default_factory=LatencySettings)
@@ -204,6 +207,7 @@ class Simulation:
         rules = market.to_record()[0]
         venue, maker, mail = self.venues[0], self.makers[0], self.mails[0]
         venue["market"] = rules
+        maker["market"] = rules
         write_settings(
             venue["settings"],
             queue,
@@ -214,11 +218,12 @@ class Simulation:
             draws=settings.queue_draws,
             key=stream_key(settings.seed, "queue"),
         )
+        settings.exchange.write(venue, maker["market"])
         venue["sample_ns"] = settings.sample_ns
         venue["next_sample_ts"] = settings.t0_ns + settings.sample_ns
         venue["now"] = settings.t0_ns
         venue["passed_ts"] = settings.t0_ns
-        maker["market"] = rules
+        maker["expires_ns"] = settings.expires_ns
         maker["start_ts"] = settings.quote_start_ns
         maker["end_ts"] = settings.end_ns
         maker["requote_ns"] = settings.requote_ns

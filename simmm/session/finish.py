@@ -12,6 +12,7 @@ import msgspec
 from simmm.backtest import describe, held_back
 from simmm.backtest import run as backtest
 from simmm.errors import SimmmError
+from simmm.exchange_terms import rules_of
 from simmm.idle import say_if_idle
 from simmm.report import write as write_report
 from simmm.report.session import UNDER_TAPE
@@ -68,7 +69,13 @@ def finish(
         files.close_tables()
         files.write_text("scenario.yaml", resolved.to_yaml_anywhere())
         info = describe(
-            resolved, stream, done.header.markets[0], simulation.strategy, simulation, done.wall_s
+            resolved,
+            stream,
+            done.header.markets[0],
+            rules_of(resolved, stream),
+            simulation.strategy,
+            simulation,
+            done.wall_s,
         )
         if done.resumed:
             info["wall"]["rows_per_s"] = None  # the seconds are those of the last process

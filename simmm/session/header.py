@@ -18,7 +18,7 @@ from simmm.decoding import ready
 from simmm.errors import RunError, SimmmError
 from simmm.latency import LATENCY_FORMS
 from simmm.market import MarketRules
-from simmm.records import ALO, BOOK_WINDOW, GTC, NEVER
+from simmm.records import ALO, BOOK_WINDOW, DRAWS, GTC, NEVER
 from simmm.scenario.schema import MAX_REFERENCES
 from simmm.session.journal import END, FILE_NAME, HEADER, STEP, JournalReader, Record, cut_step
 from simmm.simulation import Settings, Simulation
@@ -171,6 +171,9 @@ def _impossible(header: Header) -> str:
             return "settings: a latency"
     if settings.queue not in NAMES or settings.time_in_force not in (ALO, GTC):
         return "settings: the exchange"
+    wrong = settings.exchange.impossible()
+    if wrong or not 0 <= settings.queue_draws <= DRAWS:
+        return f"settings.exchange: {wrong}"
     return ""
 
 

@@ -19,6 +19,7 @@ from simmm.backtest import (
     tape_specs,
 )
 from simmm.errors import RunError
+from simmm.exchange_terms import market_of, rules_of
 from simmm.run_folder import default_folder
 from simmm.scenario import Resolved, load_scenario
 from simmm.scenario.times import iso, window
@@ -82,13 +83,14 @@ def start(
     with ExitStack() as stack:
         stream = stack.enter_context(_open(resolved, say))
         resolved = _until(resolved, stream, hours, say)
-        markets = [resolved.market_rules(stream.markets[0]), *stream.markets[1:]]
+        rules = rules_of(resolved, stream)
+        markets = [market_of(resolved, stream, rules), *stream.markets[1:]]
         params = strategy.params.filled(resolved.scenario.strategy.params)
         simulation = Simulation(
             markets,
             strategy,
             params,
-            replace(make_settings(resolved, stream, markets[0]), keep_heard=True),
+            replace(make_settings(resolved, stream, markets[0], rules), keep_heard=True),
             book_window=book_window(stream),
         )
         simulation.prepare()

@@ -126,6 +126,18 @@ class Tape:
         values = self._column(file, group, name)
         return int(values.min()), int(values.max())
 
+    def holds(self, kind: int, figure: int | None = None) -> bool:
+        """Return whether there are rows of a kind (with that `qty`); reads on until the first."""
+        for piece in self.pieces:
+            tag = self._column(piece.file, piece.group, "tag")[piece.low : piece.high]
+            found = (tag & KIND_MASK) == kind
+            if figure is not None and found.any():
+                qty = self._column(piece.file, piece.group, "qty")[piece.low : piece.high]
+                found &= qty == figure
+            if found.any():
+                return True
+        return False
+
     def _column(self, file: int, group: int, name: str) -> np.ndarray:
         return group_columns(self._files[file], group, (name,), self.paths[file])[name]
 

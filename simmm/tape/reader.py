@@ -88,6 +88,10 @@ class TapeStream:
         if feed is not None:
             self.first_local_ts, self.last_local_ts = self.first_ts, self.last_ts
 
+    def holds(self, kind: int, figure: int | None = None) -> bool:
+        """Return whether the traded market's tape has rows of a kind (with that `qty`)."""
+        return self._tapes[0].holds(kind, figure)
+
     def chunks(self) -> Generator[Chunk, None, None]:
         """Yield the stream's chunks, decoded ahead in one thread. May be called again.
 

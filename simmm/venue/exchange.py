@@ -35,11 +35,12 @@ from simmm.records import (
     WHATS,
 )
 from simmm.venue import margin
-from simmm.venue.actions import run_schedule
+from simmm.venue.actions import DAY_NS, run_schedule
 from simmm.venue.blocks import acts_later, next_waiting_ts, pop_waiting
 from simmm.venue.budget import address_limit
 from simmm.venue.checks import gate
 from simmm.venue.draws import draws_begin
+from simmm.venue.fees import set_fee_tier
 from simmm.venue.funding import pay_funding
 from simmm.venue.levels import tell_own
 from simmm.venue.liquidation import watch_margin
@@ -61,6 +62,8 @@ def open_venue(verbs: Any, venue: Any, book: Any) -> None:
     refresh(venue)
     draws_begin(verbs, venue)
     venue.account.schedule_ts = NEVER
+    if venue.account.next_day_ts == 0:
+        venue.account.next_day_ts = NEVER
     if venue.market.funding_ns == 0 or venue.account.next_funding_ts == 0:
         venue.account.next_funding_ts = NEVER
     venue.mid_stale = 1
@@ -375,16 +378,20 @@ def serve_request(
 
 @kernel
 def next_due_ts(venue: Any) -> int:
-    """Return when the venue next acts by itself: funding, or a scheduled cancel (ns)."""
-    return min(venue.account.next_funding_ts, venue.account.schedule_ts)
+    """Return when the venue next acts by itself: funding, scheduled cancel, fee tier (ns)."""
+    account = venue.account
+    return min(min(account.next_funding_ts, account.schedule_ts), account.next_day_ts)
 
 
 @kernel
 def act_due(venue: Any, book: Any, mail: Any, out: Any) -> None:
-    """Do what is due by itself: funding before a scheduled cancel of the same time."""
+    """Do what is due by itself; at one time first fee tier, then funding, then scheduled cancel."""
     read_mid(venue, book, out)
     venue.now = next_due_ts(venue)
-    if venue.account.next_funding_ts == venue.now:
+    if venue.account.next_day_ts == venue.now:
+        venue.account.next_day_ts += DAY_NS
+        set_fee_tier(venue.account, venue.market)
+    elif venue.account.next_funding_ts == venue.now:
         pay_funding(venue, mail, out)
         watch_margin(venue, book, mail, out)
     else:

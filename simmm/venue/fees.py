@@ -3,6 +3,8 @@
 Every other venue's fee is exact in integers (`fee_of` in simmm/venue/account.py).
 """
 
+from typing import Any
+
 from simmm.jit import kernel
 
 
@@ -30,3 +32,16 @@ def fee_product(notional: int, rate: float) -> int:
     (4553, 4554)
     """
     return int(float(notional) / 1e6 * rate * 1e6)
+
+
+@kernel
+def set_fee_tier(account: Any, market: Any) -> None:
+    """Set the rates of the tier that the volume has reached; the venue looks at midnight, UTC.
+
+    Volume is that before the run and all of the run: the older part isn't left behind.
+    """
+    volume = account.volume_before + account.maker_money + account.taker_money
+    for tier in range(market.n_fee_tiers):
+        if volume > market.fee_above[tier] or tier == 0:
+            market.maker_rate = market.fee_maker[tier]
+            market.taker_rate = market.fee_taker[tier]

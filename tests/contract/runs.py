@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from simmm.backtest import book_window, make_settings
+from simmm.exchange_terms import market_of, rules_of
 from simmm.feed import Feed
 from simmm.run_folder import TABLE_ROWS
 from simmm.scenario import Resolved, load_scenario
@@ -100,12 +101,13 @@ def resolve(
 def simulate(resolved: Resolved, stream: TapeStream, window: int | None = None) -> Simulation:
     """Build the simulation of a scenario, as `backtest.run` does; `window` is the books' own."""
     strategy = load_strategy(resolved.strategy_path)
-    markets = [resolved.market_rules(stream.markets[0]), *stream.markets[1:]]
+    rules = rules_of(resolved, stream)
+    markets = [market_of(resolved, stream, rules), *stream.markets[1:]]
     return Simulation(
         markets,
         strategy,
         strategy.params.filled(resolved.scenario.strategy.params),
-        make_settings(resolved, stream, markets[0]),
+        make_settings(resolved, stream, markets[0], rules),
         book_window=window or book_window(stream),
     )
 
