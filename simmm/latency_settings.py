@@ -91,13 +91,15 @@ def table_shares() -> np.ndarray:
 
 
 def table_of(values: np.ndarray) -> np.ndarray:
-    """Return the table of a sample of latencies: its quantiles at `table_shares`.
+    """Return the table of a sample of latencies (ms): its quantiles at `table_shares`.
 
-    The k-th smallest of n stands at the probability (k - 1/2) / n; between them on a line.
+    The k-th smallest of n stands at the probability (k - 1/2) / n; between them on a line. Values
+    are rounded to whole nanoseconds.
     """
     ordered = np.sort(np.asarray(values, np.float64))
     shares = (np.arange(len(ordered)) + 0.5) / len(ordered)
-    return np.interp(table_shares(), shares, ordered)
+    table: np.ndarray = np.round(np.interp(table_shares(), shares, ordered), 6)
+    return table
 
 
 def drawn(mail: Any) -> dict[str, Any]:
