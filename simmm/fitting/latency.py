@@ -1,4 +1,4 @@
-"""Latency learned from recorded packets: its distribution, and how alike latencies near in time are.
+"""Latency learned from recorded packets: its distribution, and how alike neighbours in time are.
 
 The distribution becomes a table of quantiles, besides a lognormal fitted to three of them. How
 alike latencies are is seen in the correlation of their normal scores (of ranks) over time: the
@@ -26,9 +26,8 @@ SHOWN = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 _NS_PER_MS = 1e6
 _Z95 = 1.6448536269514722
 _LAGS_MS = np.array(
-    [0, 10, 20, 50, 100, 200, 300, 500, 700, 1000, 1500, 2000, 3000, 5000, 7000, 10_000, 15_000,
-     20_000, 30_000, 50_000, 70_000, 100_000, 150_000, 200_000, 300_000, 500_000, 700_000, 1_000_000,
-     2_000_000, 3_000_000, 5_000_000], np.float64
+    [0, 10, 20, 50, 100, 200, 300, 500, 700, 1000, 1500, 2000, 3000, 5000, 7000, 1e4, 1.5e4, 2e4,
+     3e4, 5e4, 7e4, 1e5, 1.5e5, 2e5, 3e5, 5e5, 7e5, 1e6, 2e6, 3e6, 5e6], np.float64
 )  # fmt: skip
 _WIDTH = 0.15  # pairs within this share of a lag count as apart by it
 _BLOCKS = 60
@@ -147,7 +146,8 @@ def _distribution(
     whole = np.sort(ms)
     names = [f"p{100 * share:g}" for share in SHOWN]
     found = np.quantile(whole, SHOWN)
-    lognormal = lognormal_of(*np.quantile(whole, (0.05, 0.5, 0.95)), float(whole[0]))
+    low, median, high = np.quantile(whole, (0.05, 0.5, 0.95)).tolist()
+    lognormal = lognormal_of(low, median, high, float(whole[0]))
     stride = -(-len(ms) // _BOOTSTRAP_SAMPLE)
     order = np.argsort(ms[::stride], kind="stable")
     values, of_block = ms[::stride][order], block[::stride][order]
@@ -158,7 +158,8 @@ def _distribution(
         if total[-1] == 0:
             continue
         drawn = values[np.searchsorted(total, shares * total[-1])]
-        fitted = lognormal_of(*drawn[-3:], float(values[0]))
+        low, median, high = drawn[-3:].tolist()
+        fitted = lognormal_of(low, median, high, float(values[0]))
         again.append([*drawn[:-3], fitted.ms, fitted.scale_ms, fitted.shape, _mean(values, total)])
     spread = np.std(np.array(again), axis=0, ddof=1)
     told = [*names, "lognormal.ms", "lognormal.scale_ms", "lognormal.shape", "mean_ms"]
@@ -176,7 +177,6 @@ def lognormal_of(low: float, median: float, high: float, least: float) -> Lognor
     Its least latency is where the outer two lie as far from the median in the logarithm; it is held
     between 0 and `least`.
     """
-    low, median, high = float(low), float(median), float(high)
     bend = low + high - 2 * median
     start = (low * high - median * median) / bend if bend > 0 else 0.0
     start = min(max(start, 0.0), least, low)
@@ -213,8 +213,10 @@ def _correlate(
         burst = Spells(**dict(zip(names, fitted.tolist(), strict=False)))
     curve = _curve(fitted, lags)
     found = [
-        Correlation(*map(float, row[:4]), int(row[4]))
-        for row in zip(lags, value, spread, curve, pairs.sum(axis=1), strict=True)
+        Correlation(float(lag), float(one), float(se), float(fit), int(number))
+        for lag, one, se, fit, number in zip(
+            lags, value, spread, curve, pairs.sum(axis=1), strict=True
+        )
     ]
     return burst, found, told
 

@@ -237,7 +237,7 @@ BAD_FIELDS = {
     "{form: empirical, table_ms: [1, 2]}": "entry.table_ms: 2 values, not 129",
     "{sample_ms: [1, 2]}": "entry.sample_ms: constant has no sample_ms; set form: empirical",
     "{ms: 5, burst: 0.5}": "entry.burst: a constant has no bursts",
-    "{form: uniform, scale_ms: 1, burst: {share: 0.8, slow_share: 0.3}}": "add up to 1.1; at most 1",
+    "{form: uniform, scale_ms: 1, burst: {share: 0.8, slow_share: 0.3}}": "up to 1.1; at most 1",
     "{form: uniform, scale_ms: 1, burst: {length: 3}}": "entry.burst.length: unknown field",
     "{new: {form: uniform}}": "entry.new: uniform needs a scale_ms above 0",
     "{cancle: 5}": "entry.cancle: unknown field; did you mean 'cancel'?",
