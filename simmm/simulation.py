@@ -23,14 +23,17 @@ from simmm.math import stream_key
 from simmm.records import (
     ACCEPTED,
     ALO,
+    CANCEL,
     ENDED,
     FAULT_LADDER,
     FAULT_NOT_FINITE,
     FAULTED,
     LADDER,
+    MODIFY,
     NEED_ROWS,
     NO_REASON,
     ORDER_SLOTS,
+    REQUEST_NAMES,
     RING,
     WINDOW_ROWS,
     Mail,
@@ -225,9 +228,11 @@ class Simulation:
         for name in ("sigma_age_ns", "kappa_age_ns", "arrival_age_ns"):
             record[name] = -1  # unknown
         mail["remote"] = settings.remote
-        for kind, line in enumerate((settings.entry, settings.cancel, settings.modify)):
-            key = stream_key(settings.seed, "latency.entry")
-            (line or settings.entry).write(mail["entry"][kind], key)
+        lines = {CANCEL: settings.cancel, MODIFY: settings.modify}
+        for kind in range(len(REQUEST_NAMES)):
+            key = stream_key(settings.seed, "latency.entry")  # one connection, one stream
+            line = lines.get(kind) or settings.entry
+            line.write(mail["entry"][kind], key)
         settings.response.write(mail["answer"], stream_key(settings.seed, "latency.response"))
         open_run(
             queue.verbs,

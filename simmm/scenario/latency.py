@@ -138,7 +138,10 @@ class Entry(Delay, frozen=True):
 
     new: Annotated[
         Delay | None,
-        Meta(description="Of new orders. Nothing: as all.", extra={"shorthand": "ms"}),
+        Meta(
+            description="Of new orders, and of what is neither cancel nor modify. Nothing: as all.",
+            extra={"shorthand": "ms"},
+        ),
     ] = None
     cancel: Annotated[
         Delay | None,

@@ -19,7 +19,7 @@ from simmm.latency_settings import (
     table_shares,
 )
 from simmm.mail import least_ns, request, respond
-from simmm.records import CANCEL, LATENCY_BUCKETS, MODIFY, NEW, Latency, Mail
+from simmm.records import CANCEL, LATENCY_BUCKETS, MODIFY, NEW, REQUEST_NAMES, Latency, Mail
 from tests.hand import MS, START, record
 from tests.oracle.latency import Line
 
@@ -130,14 +130,14 @@ def test_without_bursts_neighbours_know_nothing_of_each_other() -> None:
 
 def mail_of(new: LatencySettings, cancel: LatencySettings, modify: LatencySettings) -> Any:
     mail = record(Mail)
-    for kind, settings in ((NEW, new), (CANCEL, cancel), (MODIFY, modify)):
-        settings.write(mail.entry[kind], 7)
+    for kind in range(len(REQUEST_NAMES)):
+        {CANCEL: cancel, MODIFY: modify}.get(kind, new).write(mail.entry[kind], 7)
     LatencySettings(low_ns=MS).write(mail.answer, 8)
     return mail
 
 
 def send(mail: Any, now: int, kind: int) -> int:
-    return request(mail, now, kind, 1, 2, 1, 100, 1, 0) - now
+    return request(mail, now, kind, 1, 2, 1, 100, 1, 0, 0, 0) - now
 
 
 def test_kinds_take_their_own_time_and_never_overtake() -> None:
@@ -199,7 +199,7 @@ def test_a_constant_is_told_exactly_and_what_was_not_sent_not_at_all() -> None:
     assert told["response"] is None
     found = told["entry"]["cancel"]
     assert {found[name] for name in ("mean_ms", "min_ms", "p50_ms", "p99_ms", "max_ms")} == {20.0}
-    respond(mail, START, 0, 0, 1, 0, 1, 100, 1, 1, 0, 0)
+    respond(mail, START, 0, 0, 1, 0, 1, 100, 1, 1, 0, 0, 0)
     assert drawn(mail)["response"]["count"] == 1
 
 
