@@ -22,10 +22,11 @@ from simmm.exchange_facts import (
 from simmm.exchange_terms import exchange_of, market_of, rules_of, shows_images
 from simmm.feed import Feed
 from simmm.idle import say_if_idle
-from simmm.jit import on_compile
+from simmm.jit import on_compile, records
 from simmm.latency import delay_feed
+from simmm.latency_settings import LatencySettings, drawn
 from simmm.market import LARGEST_COUNT, MarketRules
-from simmm.math import stream_key
+from simmm.math import floor_int, stream_key
 from simmm.records import (
     ALO,
     BOOK_WINDOW,
@@ -36,10 +37,10 @@ from simmm.records import (
 )
 from simmm.rules import VenueRules
 from simmm.run_folder import RunFolder, TableSink, default_folder, recorded_dtype
-from simmm.scenario import Delay, Resolved
+from simmm.scenario import Burst, Delay, Resolved
 from simmm.scenario.tapes import find_dataset
 from simmm.scenario.times import window
-from simmm.simulation import LatencySettings, Settings, Simulation
+from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
 from simmm.tape import FeedClock, TapeSpec, TapeStream, open_tapes
 from simmm.tape.sources import ensure_tape
@@ -175,6 +176,7 @@ def make_settings(
         raise ScenarioError(
             f"maker.max_position: {maker.max_position:g} is less than one lot ({market.lot_size})"
         )
+    entry = scenario.venue.latency.entry
     return Settings(
         t0_ns=start_ns,
         quote_start_ns=quote_start_ns,
@@ -201,7 +203,9 @@ def make_settings(
         queue_draws=scenario.venue.queue.draws,
         exchange=exchange_of(resolved, stream, rules, market, start_ns, end_ns),
         expires_ns=round(maker.expires_after_ms * NS_PER_MS),
-        entry=_latency(scenario.venue.latency.entry),
+        entry=_latency(entry.new or entry),
+        cancel=_latency(entry.cancel or entry),
+        modify=_latency(entry.modify or entry),
         response=_latency(scenario.venue.latency.response),
         knowledge=scenario.venue.knowledge,
         hold_back_ns=round(scenario.venue.hold_back_ms * NS_PER_MS),
@@ -302,6 +306,7 @@ def describe(
         "budget": budget_facts(simulation),
         "liquidation": liquidation_facts(simulation),
         "latency": resolved.values()["venue"]["latency"],
+        "latency_drawn": drawn(simulation.mails[0]),
         "wall": {
             "seconds": elapsed_s,
             "rows_per_s": simulation.rows / elapsed_s if elapsed_s > 0 else 0.0,
@@ -358,12 +363,19 @@ def _tape_seed(resolved: Resolved, number: int) -> int | None:
 
 
 def _latency(delay: Delay) -> LatencySettings:
+    burst = delay.burst or Burst(share=0.0)
+    least = floor_int if delay.table_ms else round  # no draw may be below it
     return LatencySettings(
         form=delay.form,
-        low_ns=max(1, round(delay.ms * NS_PER_MS)),
+        low_ns=max(1, least(delay.ms * NS_PER_MS)),
         scale_ns=delay.scale_ms * NS_PER_MS,
         shape=delay.shape,
         cap_ns=NEVER if delay.cap_ms is None else round(delay.cap_ms * NS_PER_MS),
+        table_ns=tuple(ms * NS_PER_MS for ms in delay.table_ms or ()),
+        share=burst.share,
+        mean_ns=burst.mean_ms * NS_PER_MS,
+        slow_share=burst.slow_share,
+        slow_mean_ns=burst.slow_mean_ms * NS_PER_MS,
     )
 
 
@@ -378,11 +390,11 @@ def feed_clock(resolved: Resolved) -> Callable[[], FeedClock] | None:
     def make() -> FeedClock:
         record = np.zeros(1, Latency)
         settings.write(record[0], key)
-        latency = record.view(np.recarray)[0]
+        lines = records(record)
 
         def clock(packet_ts: np.ndarray, packet_seq: np.ndarray) -> np.ndarray:
             local_ts = np.empty_like(packet_ts)
-            delay_feed(latency, packet_ts, local_ts)
+            delay_feed(lines, packet_ts, local_ts)
             return local_ts
 
         return clock

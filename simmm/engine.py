@@ -15,7 +15,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from simmm.book import clear
 from simmm.jit import compiled
-from simmm.mail import next_response_ts
+from simmm.mail import least_ns, next_response_ts
 from simmm.maker import (
     has_room as maker_has_room,
 )
@@ -119,7 +119,7 @@ def _engine(
         out = outputs[0]
         mask = window.tag.size - 1
         plain = maker.estimate + maker.observes + maker.quote_on_packet == 0
-        least_entry_ns = max(mail.entry.low_ns, 1)
+        least_entry_ns = least_ns(mail)
         while True:
             if maker.fault != NO_FAULT or mail.overflow:
                 if maker.fault == NO_FAULT:

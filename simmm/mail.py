@@ -3,8 +3,8 @@
 from typing import Any
 
 from simmm.jit import kernel
-from simmm.latency import next_arrival
-from simmm.records import NEVER, RING
+from simmm.latency import arrival_after, next_arrival
+from simmm.records import NEVER, REQUEST_NAMES, RING
 
 
 @kernel
@@ -62,7 +62,9 @@ def request(
     expires_ts: int,
 ) -> int:
     """Send a request from the maker at `now`; return when it arrives (ns)."""
-    arrival = next_arrival(mail.entry, now)
+    # One connection: its requests are counted together, whatever they ask for.
+    arrival = arrival_after(mail.entry[kind], mail.request_tail, now, mail.entered_ts)
+    mail.entered_ts = arrival
     if mail.request_tail - mail.request_head >= RING:
         mail.overflow = 1
         return arrival
@@ -82,6 +84,15 @@ def request(
     message.expires_ts = expires_ts
     mail.request_tail += 1
     return arrival
+
+
+@kernel
+def least_ns(mail: Any) -> int:
+    """Return the time that any request takes at least (ns)."""
+    least = NEVER
+    for kind in range(len(REQUEST_NAMES)):
+        least = min(least, mail.entry[kind].low_ns)
+    return max(least, 1)
 
 
 @kernel

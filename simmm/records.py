@@ -218,9 +218,12 @@ Budget = np.dtype(
     align=True,
 )
 
+LATENCY_SCORES = 129  # places of a latency's table: normal scores -4 to 4 in steps of 1/16
+LATENCY_BUCKETS = 320  # of latencies as they were: 8 an octave, from 128 ns up
+SPELLS = 2  # spells of like latencies that lie over each other: short ones and long ones
 Latency = np.dtype(
     [
-        ("form", "i8"),  # 0 constant, 1 uniform, 2 exponential, 3 lognormal (latency.py)
+        ("form", "i8"),  # a place in latency.LATENCY_FORMS
         ("low_ns", "i8"),  # no draw is below this; >= 1
         ("scale_ns", "f8"),  # width, mean or median above `low_ns`
         ("log_sd", "f8"),  # sigma of the lognormal
@@ -228,6 +231,20 @@ Latency = np.dtype(
         ("key", "i8"),  # stream of random numbers
         ("draws", "i8"),  # draws so far: the counter
         ("last_ns", "i8"),  # last arrival: nothing overtakes on one connection
+        ("table_ns", "f8", (LATENCY_SCORES,)),  # of the empirical form, by normal score
+        ("bursts", "i8"),  # 1: latencies near in time are alike
+        ("own_weight", "f8"),  # of a message's own normal score
+        ("spell_weight", "f8", (SPELLS,)),  # of the spell's it falls into
+        ("spell_key", "i8", (SPELLS,)),
+        ("spell_cell_ns", "i8", (SPELLS,)),  # spells begin at multiples of this,
+        ("spell_chance", "f8", (SPELLS,)),  # each with this probability
+        ("spell_cell", "i8", (SPELLS,)),  # the multiple looked at last,
+        ("spell_score", "f8", (SPELLS,)),  # and the score of its spell
+        ("sent", "i8"),  # messages; what follows is of their latencies as they were
+        ("sum_ns", "f8"),
+        ("least_ns", "i8"),
+        ("most_ns", "i8"),
+        ("buckets", "i8", (LATENCY_BUCKETS,)),  # how many, by size (latency.bucket_of)
     ],
     align=True,
 )
@@ -360,7 +377,8 @@ Response = np.dtype(
 #: What maker and venue share: messages on their way.
 Mail = np.dtype(
     [
-        ("entry", Latency),  # of requests
+        ("entry", Latency, (len(REQUEST_NAMES),)),  # of requests, by kind
+        ("entered_ts", "i8"),  # last arrival of a request: one connection, nothing overtakes, ns
         ("answer", Latency),  # of responses
         ("request_head", "i8"),  # next request to arrive
         ("request_tail", "i8"),

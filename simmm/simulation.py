@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numba.core.errors import NumbaError
@@ -18,21 +18,23 @@ from simmm.errors import RunError, StrategyError
 from simmm.exchange_settings import ExchangeSettings
 from simmm.feed import Feed, whole_numbers
 from simmm.jit import INTERPRETED, code_digest, direct
-from simmm.latency import LATENCY_FORMS
+from simmm.latency_settings import LatencySettings
 from simmm.market import MarketRules
 from simmm.math import stream_key
 from simmm.records import (
     ACCEPTED,
     ALO,
+    CANCEL,
     ENDED,
     FAULT_LADDER,
     FAULT_NOT_FINITE,
     FAULTED,
     LADDER,
+    MODIFY,
     NEED_ROWS,
-    NEVER,
     NO_REASON,
     ORDER_SLOTS,
+    REQUEST_NAMES,
     RING,
     WINDOW_ROWS,
     Mail,
@@ -53,26 +55,6 @@ from simmm.venue.queue import QueueModel, queue_model, write_settings
 TABLES = tuple(name[2:] for name in (Outputs.names or ()) if name.startswith("n_"))
 _BELIEFS = TABLES.index("beliefs")
 Sink = Callable[[str, np.ndarray], None]
-
-
-@dataclass(frozen=True)
-class LatencySettings:
-    """A latency distribution in ns; see `simmm.latency`."""
-
-    form: str = "constant"
-    low_ns: int = 1
-    scale_ns: float = 0.0
-    shape: float = 0.0
-    cap_ns: int = NEVER
-
-    def write(self, record: Any, key: int) -> None:
-        """Write the distribution into a `records.Latency`."""
-        record["form"] = LATENCY_FORMS.index(self.form)
-        record["low_ns"] = max(self.low_ns, 1)
-        record["scale_ns"] = self.scale_ns
-        record["log_sd"] = self.shape
-        record["cap_ns"] = self.cap_ns
-        record["key"] = key
 
 
 @dataclass(frozen=True)
@@ -109,6 +91,8 @@ class Settings:
     keep_heard: bool = False  # table "heard": responses as the maker hears them
     remote: bool = False  # the venue is elsewhere; responses come by `hear`
     entry: LatencySettings = field(default_factory=LatencySettings)
+    cancel: LatencySettings | None = None  # of cancels and modifies; None: as `entry`
+    modify: LatencySettings | None = None
     response: LatencySettings = field(default_factory=LatencySettings)
 
 
@@ -249,7 +233,11 @@ class Simulation:
         for name in ("sigma_age_ns", "kappa_age_ns", "arrival_age_ns"):
             record[name] = -1  # unknown
         mail["remote"] = settings.remote
-        settings.entry.write(mail["entry"], stream_key(settings.seed, "latency.entry"))
+        lines = {CANCEL: settings.cancel, MODIFY: settings.modify}
+        for kind in range(len(REQUEST_NAMES)):
+            key = stream_key(settings.seed, "latency.entry")  # one connection, one stream
+            line = lines.get(kind) or settings.entry
+            line.write(mail["entry"][kind], key)
         settings.response.write(mail["answer"], stream_key(settings.seed, "latency.response"))
         open_run(
             queue.verbs,

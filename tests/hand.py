@@ -119,7 +119,7 @@ class Venue:
         self.now = START
         self.venue.now = START
         self.venue.next_sample_ts = NEVER
-        for line in (self.mail.entry, self.mail.answer):
+        for line in (*self.mail.entry, self.mail.answer):
             line.form = LATENCY_FORMS.index("constant")
             line.low_ns = 1
         open_venue(self.verbs, self.venue, self.book)

@@ -28,6 +28,7 @@ COMMANDS = {
     "queues": ("simmm.cli.queues:queues", "List the queue models and what each assumes."),
     "tape": ("simmm.cli.tape:tape_group", "Look at, validate and convert tapes."),
     "datasets": ("simmm.cli.datasets:datasets_group", "List, build and verify generated tapes."),
+    "fit": ("simmm.cli.fit:fit_group", "Learn what a scenario names from recorded data."),
     "init": (
         "simmm.cli.init:init",
         "Make a project of your own: strategy, scenarios, golden reports, tests.",

@@ -122,13 +122,20 @@ def _quality(fills: Fills) -> list[Unknown]:
 
 
 def _latency(run: Run) -> Unknown:
-    forms = {
-        str(value.get("form", "constant"))
+    lines = [
+        value
         for name, value in sorted(run.info.latency.items())
         if isinstance(value, dict) and name in ("entry", "response")
+    ]
+    kinds = [inner for line in lines for inner in line.values() if isinstance(inner, dict)]
+    forms = {
+        str(value.get("form", "constant")) for value in (*lines, *kinds) if "share" not in value
     }
-    constant = forms <= {"constant"}
-    told = "a constant" if constant else "drawn from a distribution that does not know the market"
+    told = "drawn from a distribution that does not know the market"
+    if forms <= {"constant"}:
+        told = "a constant"
+    elif any(value.get("burst") for value in (*lines, *kinds)):
+        told += ", though in spells of like latencies"
     return Unknown(
         "latency",
         f"The way of orders and answers is {told}. Real ones are slowest when the market is "

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
+_LONG = 20  # values that are still listed one by one
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -113,6 +114,8 @@ def value_text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:.12g}"
+    if isinstance(value, list) and len(value) > _LONG:
+        return f"{len(value)} values, {value_text(value[0])} to {value_text(value[-1])}"
     if isinstance(value, list):
         return f"[{', '.join(value_text(item) for item in value)}]"
     return str(value)

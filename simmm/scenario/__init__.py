@@ -5,13 +5,16 @@
 600000000000
 """
 
+from simmm.scenario.latency import Burst, Delay, Entry
 from simmm.scenario.load import Resolved, apply_market, load_scenario
-from simmm.scenario.schema import Delay, Scenario
+from simmm.scenario.schema import Scenario
 from simmm.scenario.tapes import find_dataset, tape_rules
 from simmm.scenario.times import Moment, parse_time, window
 
 __all__ = [
+    "Burst",
     "Delay",
+    "Entry",
     "Moment",
     "Resolved",
     "Scenario",

@@ -11,7 +11,8 @@ from simmm.errors import ScenarioError
 from simmm.market import MarketRules
 from simmm.nearest import suggestion
 from simmm.scenario.fields import REQUIRED, Field, fields_of, plain
-from simmm.scenario.schema import Delay, Scenario, Section, Source
+from simmm.scenario.latency_checks import check_delay, delays
+from simmm.scenario.schema import Scenario, Section, Source
 from simmm.scenario.source import Document, unknown_field
 from simmm.scenario.times import check_order, parse_time
 
@@ -67,10 +68,8 @@ def check(document: Document) -> Scenario:
     """
     values = _section(document, Scenario, document.values, "")
     scenario = msgspec.convert(values, Scenario)
-    for name in ("feed", "entry", "response"):
-        delay = getattr(scenario.venue.latency, name)
-        if delay is not None:
-            _check_delay(document, delay, f"venue.latency.{name}")
+    for path, delay in delays(scenario.venue.latency):
+        check_delay(document, delay, path)
     _check_source(document, scenario.tape, "tape")
     for number, reference in enumerate(scenario.tape.references):
         _check_source(document, reference, "tape.references")
@@ -220,22 +219,6 @@ def _check_range(document: Document, field: Field, value: Any, path: str) -> Non
         raise document.error(path, f"{_found(value)} must be at least {plain(field.ge)}{unit}")
     if field.le is not None and value > field.le:
         raise document.error(path, f"{_found(value)} must be at most {plain(field.le)}{unit}")
-
-
-def _check_delay(document: Document, delay: Delay, path: str) -> None:
-    if delay.form == "constant":
-        if delay.scale_ms or delay.shape:
-            raise document.error(
-                path, "a constant has neither scale_ms nor shape; set form, or leave them out"
-            )
-    elif not delay.scale_ms:
-        raise document.error(path, f"{delay.form} needs a scale_ms above 0")
-    if delay.shape and delay.form != "lognormal":
-        raise document.error(f"{path}.shape", f"{delay.form} has no shape; leave it out")
-    if delay.cap_ms is not None and delay.cap_ms < delay.ms:
-        raise document.error(
-            f"{path}.cap_ms", f"{plain(delay.cap_ms)} is below ms, {plain(delay.ms)}"
-        )
 
 
 def _check_source(document: Document, source: Source, path: str) -> None:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from simmm.scenario.fields import REQUIRED, Field, fields_of
+from simmm.scenario.latency import KINDS, LINES, Burst, Delay, Entry
 from simmm.scenario.load import TAPE_OWN, TAPE_RULES
-from simmm.scenario.schema import Delay, Market, Scenario, Section
+from simmm.scenario.schema import Market, Scenario, Section
 from simmm.scenario.show import told
 
 _HEAD = """# Scenarios
@@ -92,26 +93,42 @@ def reference() -> str:
 def _tables(section: type[Section], path: str) -> list[str]:
     own: list[str] = []
     below: list[str] = []
-    latency_done = False
     for name, field in fields_of(section).items():
         if field.hidden:
             continue
         if field.section is None:
             own.append(_row(path + name, field, section))
-        elif field.section is Delay:
+        elif _is_delay(field):
             own.append(_row(path + name, field, section))
-            if not latency_done:
-                below += [
-                    "\n### A latency (`feed`, `entry`, `response`)\n",
-                    f"{_prose(Delay)}\n",
-                    _HEADER,
-                    *(_row(n, f, Delay) for n, f in fields_of(Delay).items()),
-                ]
-                latency_done = True
+            if name == LINES[-1]:
+                below += _latency_tables()
         else:
             below += _tables(field.section, f"{path}{name}.")
     title = f"\n### `{path.rstrip('.')}`\n" if path else "\n### top level\n"
     return [title, f"{_prose(section)}\n", *([_HEADER] if own else []), *own, *below]
+
+
+def _latency_tables() -> list[str]:
+    """Return what a latency may hold, once for all of them."""
+    kinds = [(name, fields_of(Entry)[name]) for name in KINDS]
+    return [
+        "\n### A latency (`feed`, `entry`, `response`)\n",
+        f"{_prose(Delay)} More on all of this: docs/latency-and-streams.md.\n",
+        _HEADER,
+        *(_row(name, field, Delay) for name, field in fields_of(Delay).items()),
+        "\n### `burst` of a latency\n",
+        f"{_prose(Burst)} A bare number means the `share`.\n",
+        _HEADER,
+        *(_row(f"burst.{name}", field, Burst) for name, field in fields_of(Burst).items()),
+        "\n### `venue.latency.entry` besides\n",
+        f"{_prose(Entry)}\n",
+        _HEADER,
+        *(_row(f"venue.latency.entry.{name}", field, Entry) for name, field in kinds),
+    ]
+
+
+def _is_delay(field: Field) -> bool:
+    return field.section is not None and issubclass(field.section, Delay)
 
 
 _HEADER = "| field | type | default | range | unit | meaning |\n|---|---|---|---|---|---|"
@@ -119,7 +136,7 @@ _HEADER = "| field | type | default | range | unit | meaning |\n|---|---|---|---
 
 def _row(path: str, field: Field, section: type[Section]) -> str:
     default = _default(path, field, section)
-    kind = "latency" if field.section is Delay else field.type_text
+    kind = "latency" if _is_delay(field) else field.type_text
     if field.kind == "list" and field.item is not None and field.item.section is not None:
         kind = "list of tapes"
     cells = (f"`{path}`", kind, default, field.range_text, field.unit, field.description)

@@ -16,6 +16,7 @@ from simmm.market import MarketRules
 from simmm.places import bundled_folder, find, resolve_path
 from simmm.scenario.check import Parameter, check, check_parameters, expand
 from simmm.scenario.fields import fields_of
+from simmm.scenario.latency_files import with_tables
 from simmm.scenario.schema import MAX_SEED, Market, Scenario, Section, Source
 from simmm.scenario.source import Document, Dumper, parse_set, read
 from simmm.scenario.tapes import find_dataset
@@ -176,7 +177,7 @@ def load_scenario(
     _apply_options(document, seed, tape, strategy, start, end)
     _apply_sets(document, sets)
     expand(document)
-    scenario = check(document)
+    scenario = with_tables(document, check(document), file)
     if need_tape and scenario.tape.dataset is None and scenario.tape.file is None:
         raise ScenarioError(f"{document.file}: tape: the scenario names none; add --tape FILE")
     _check_datasets(document, scenario, file)

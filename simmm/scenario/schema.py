@@ -13,18 +13,16 @@ import msgspec
 from msgspec import Meta
 
 from simmm.decoding import ready
+from simmm.scenario.latency import Latency
+from simmm.scenario.section import DAY_MS as _DAY_MS
+from simmm.scenario.section import Section as Section
 
 MAX_SEED = 2**63 - 1
 MAX_REFERENCES = 4
-_DAY_MS = 86_400_000.0
 _DAY_S = 86_400.0
 
 Text = Annotated[str, Meta(min_length=1)]
 Time = str | float | None
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of all parts of a scenario."""
 
 
 class Source(Section, frozen=True):
@@ -171,25 +169,31 @@ class Queue(Section, frozen=True):
         float,
         Meta(description="Exponent of the `power`, `power2` and `power3` models.", gt=0.0, le=16.0),
     ] = 3.0
-    alpha: Annotated[
-        float | None,
-        Meta(
-            description="Of the `rank` models: an order with r younger ones cancels with weight "
-            "(1 + r)^-alpha. Nothing: the model's own.",
-            ge=0.0,
-            le=8.0,
-        ),
-    ] = None
-    log_kappa: Annotated[
-        float | None,
-        Meta(
-            description="Of `rank` and `rank_tracked`: logarithm of the weight of an order that is "
-            "larger than what was cancelled; one of just that size weighs 1. Nothing: the "
-            "model's own.",
-            ge=-50.0,
-            le=0.0,
-        ),
-    ] = None
+    alpha: (
+        Annotated[
+            float,
+            Meta(
+                description="Of the `rank` models: an order with r younger ones cancels with weight "
+                "(1 + r)^-alpha. Nothing: the model's own.",
+                ge=0.0,
+                le=8.0,
+            ),
+        ]
+        | None
+    ) = None
+    log_kappa: (
+        Annotated[
+            float,
+            Meta(
+                description="Of `rank` and `rank_tracked`: logarithm of the weight of an order that is "
+                "larger than what was cancelled; one of just that size weighs 1. Nothing: the "
+                "model's own.",
+                ge=-50.0,
+                le=0.0,
+            ),
+        ]
+        | None
+    ) = None
     levels: Annotated[
         Literal["auto", "changes", "images"],
         Meta(
@@ -208,72 +212,6 @@ class Queue(Section, frozen=True):
             le=32,
         ),
     ] = 0
-
-
-class Delay(Section, frozen=True):
-    """A latency distribution. A bare number means a constant of that many ms."""
-
-    form: Annotated[
-        Literal["constant", "uniform", "exponential", "lognormal"],
-        Meta(
-            description="`constant`: `ms`. `uniform`: `ms` + `scale_ms`·U(0, 1). `exponential`: "
-            "`ms` + `scale_ms`·Exp(1). `lognormal`: `ms` + `scale_ms`·exp(`shape`·N(0, 1))."
-        ),
-    ] = "constant"
-    ms: Annotated[
-        float,
-        Meta(
-            description="The constant, or the least delay; at least 1 ns.",
-            ge=0.000001,
-            le=_DAY_MS,
-            extra={"unit": "ms"},
-        ),
-    ] = 100.0
-    scale_ms: Annotated[
-        float,
-        Meta(
-            description="Width, mean or median of what comes on top.",
-            ge=0.0,
-            le=_DAY_MS,
-            extra={"unit": "ms"},
-        ),
-    ] = 0.0
-    shape: Annotated[
-        float, Meta(description="Standard deviation of the lognormal's logarithm.", ge=0.0, le=8.0)
-    ] = 0.0
-    cap_ms: (
-        Annotated[
-            float,
-            Meta(
-                description="No delay is longer. Nothing: no cap.",
-                ge=0.000001,
-                le=_DAY_MS,
-                extra={"unit": "ms"},
-            ),
-        ]
-        | None
-    ) = None
-
-
-_SHORT = {"shorthand": "ms"}
-
-
-class Latency(Section, frozen=True):
-    """Delays between exchange and maker; on one connection nothing overtakes."""
-
-    feed: Annotated[
-        Delay | None,
-        Meta(
-            description="Exchange to maker, market data. Nothing: as the tape recorded it.",
-            extra=_SHORT,
-        ),
-    ] = None
-    entry: Annotated[Delay, Meta(description="Maker to exchange, requests.", extra=_SHORT)] = (
-        Delay()
-    )
-    response: Annotated[
-        Delay, Meta(description="Exchange to maker, answers and fills.", extra=_SHORT)
-    ] = Delay()
 
 
 class Rules(Section, frozen=True):
@@ -319,9 +257,10 @@ class Account(Section, frozen=True):
     margin: Annotated[
         Literal["cross", "isolated"], Meta(description="What backs the position.")
     ] = "cross"
-    leverage: Annotated[
-        int | None, Meta(description="Nothing: the most that the market allows.", ge=1, le=1000)
-    ] = None
+    leverage: (
+        Annotated[int, Meta(description="Nothing: the most that the market allows.", ge=1, le=1000)]
+        | None
+    ) = None
     volume_14d: Annotated[
         float,
         Meta(
@@ -490,7 +429,7 @@ class Strategy(Section, frozen=True, kw_only=True):
     params: Annotated[
         dict[str, float | int | bool],
         Meta(description="Values of its parameters.", extra={"hidden": True}),
-    ] = {}
+    ] = msgspec.field(default_factory=dict)
 
 
 class Scenario(Section, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ from simmm.scenario.fields import fields_of, leaves, plain
 from simmm.scenario.load import TAPE_RULES, Resolved
 from simmm.scenario.schema import Market, Scenario, Section
 
+_LONG = 20  # values that are still listed one by one
+
 
 class Line(NamedTuple):
     """One value in force."""
@@ -53,6 +55,8 @@ def told(value: Any) -> str:
     if isinstance(value, Section):
         given = ((name, getattr(value, f.attribute)) for name, f in fields_of(type(value)).items())
         return ", ".join(f"{name}: {told(inner)}" for name, inner in given if inner is not None)
+    if isinstance(value, tuple) and len(value) > _LONG:
+        return f"{len(value)} values, {told(value[0])} to {told(value[-1])}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(told, value)) + "]"
     return str(value)

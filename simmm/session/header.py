@@ -16,7 +16,6 @@ from simmm import __version__
 from simmm.backtest import LARGEST_WINDOW
 from simmm.decoding import ready
 from simmm.errors import RunError, SimmmError
-from simmm.latency import LATENCY_FORMS
 from simmm.market import MarketRules
 from simmm.records import ALO, BOOK_WINDOW, DRAWS, GTC, NEVER
 from simmm.scenario.schema import MAX_REFERENCES
@@ -166,9 +165,9 @@ def _impossible(header: Header) -> str:
     for name in ("t0_ns", "quote_start_ns", "end_ns", "clock_t0_ns", "hold_back_ns"):
         if not 0 <= getattr(settings, name) < NEVER:
             return f"settings.{name}"
-    for line in (settings.entry, settings.response):
-        if line.form not in LATENCY_FORMS or not 0 < line.low_ns <= NEVER:
-            return "settings: a latency"
+    for line in (settings.entry, settings.cancel, settings.modify, settings.response):
+        if line is not None and line.problem():
+            return f"settings: a latency's {line.problem()}"
     if settings.queue not in NAMES or settings.time_in_force not in (ALO, GTC):
         return "settings: the exchange"
     wrong = settings.exchange.impossible()

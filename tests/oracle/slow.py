@@ -83,7 +83,7 @@ class _Run:
         heapq.heappush(self.heap, (time, priority, sequence, what))
 
     def _send(self, request: Request) -> int:
-        arrival = self.entry.arrival(self.maker.now)
+        arrival = self.entry.arrival(self.maker.now, request.kind)
         self._push(arrival, codes.AT_VENUE_REQUEST, request.seq, request)
         return arrival
 

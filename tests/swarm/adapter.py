@@ -70,7 +70,8 @@ def write_tape(case: Case, file: Path, rows: list[Row] | None = None) -> None:
 
 
 def _latency(line: dict[str, Any]) -> LatencySettings:
-    return LatencySettings(**{name: value for name, value in line.items() if name != "key"})
+    given = {name: value for name, value in line.items() if name not in ("key", "kinds")}
+    return LatencySettings(**given)
 
 
 def run_engine(case: Case) -> Outcome:
@@ -132,6 +133,11 @@ def _settings(case: Case, first_ts: int, last_ts: int) -> Settings:
         queue=case.queue,
         queue_n=case.queue_n,
         entry=_latency(case.entry),
+        **{
+            name: _latency(case.entry["kinds"][kind])
+            for kind, name in enumerate(records.REQUEST_NAMES)
+            if kind in case.entry.get("kinds", {})
+        },
         response=_latency(case.response),
         **feed,
     )

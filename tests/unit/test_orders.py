@@ -53,7 +53,8 @@ class Desk:
         self.maker.moves = int(modify)
         self.maker.reconcile = int(replace_all)
         self.maker.now = START
-        self.mail.entry.low_ns = 1
+        for line in self.mail.entry:
+            line.low_ns = 1
 
     def rest(self, *orders: tuple[int, int, int], state: int = RESTING) -> Desk:
         """Enter orders (side, px, lots) as if they had been placed; ids follow on."""

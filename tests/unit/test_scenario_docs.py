@@ -34,10 +34,14 @@ def test_units_stand_where_names_have_them() -> None:
 
 
 def test_show_lists_every_value_once() -> None:
-    resolved = load_scenario("cascade", sets=["venue.latency.feed=3"])
+    drawn = "{form: uniform, ms: 1, scale_ms: 2, burst: 0.5}"
+    entry = [f"entry.{kind}" for kind in ("new", "cancel", "modify")]
+    optional = [f"venue.latency.{name}" for name in ("feed", "entry", "response", *entry)]
+    resolved = load_scenario("cascade", sets=[f"{path}={drawn}" for path in optional])
     shown = [line.path for line in lines(resolved)]
     assert len(shown) == len(set(shown))
-    assert {path for path, _ in leaves(Scenario)} - {"venue.latency.feed"} <= set(shown)
+    told_by_what_is_in_them = {*optional, *(f"{path}.burst" for path in optional)}
+    assert {path for path, _ in leaves(Scenario)} - told_by_what_is_in_them <= set(shown)
     assert {f"strategy.{name}" for name in resolved.scenario.strategy.params} <= set(shown)
 
 

@@ -8,6 +8,7 @@ from simmm.errors import ScenarioError
 from simmm.market import MarketRules
 from simmm.scenario import (
     Delay,
+    Entry,
     Resolved,
     apply_market,
     find_dataset,
@@ -68,7 +69,7 @@ def test_values_and_origins(folder: Path) -> None:
     resolved = load(("venue.queue.n=2", "strategy.levels=3"), seed=7)
     scenario, origins = resolved.scenario, resolved.origins
     assert scenario.name == "base"
-    assert scenario.venue.latency.entry == Delay(ms=20.0)
+    assert scenario.venue.latency.entry == Entry(ms=20.0)
     assert (scenario.seed.tape, scenario.seed.run) == (7, 7)
     assert scenario.strategy.params == {"gamma": 1.0, "levels": 3, "skewed": True}
     assert origins["name"] == "name of base.yaml"
@@ -97,9 +98,9 @@ def test_sets_may_be_a_mapping(folder: Path) -> None:
 
 def test_number_for_a_latency_and_fields_below_it(folder: Path) -> None:
     entry = load(("venue.latency.entry.ms=50",)).scenario.venue.latency.entry
-    assert entry == Delay(ms=50.0)
+    assert entry == Entry(ms=50.0)
     drawn = load(("venue.latency.entry={form: uniform, ms: 1, scale_ms: 2}",))
-    assert drawn.scenario.venue.latency.entry == Delay(form="uniform", ms=1.0, scale_ms=2.0)
+    assert drawn.scenario.venue.latency.entry == Entry(form="uniform", ms=1.0, scale_ms=2.0)
     feed = load(("venue.latency.feed=0.000001",)).scenario.venue.latency.feed
     assert feed == Delay(ms=0.000001)
 

@@ -1,0 +1,13 @@
+"""``simmm fit``: learn what a scenario names from recorded data."""
+
+import click
+
+from simmm.cli.fit_latency import latency_command
+
+
+@click.group("fit")
+def fit_group() -> None:
+    """Learn what a scenario names from recorded data."""
+
+
+fit_group.add_command(latency_command)

@@ -1,0 +1,1 @@
+"""What models are fitted with: from recorded data to the numbers a scenario names."""
