@@ -25,8 +25,16 @@ COMMANDS = {
         "simmm.cli.golden:golden_group",
         "Compare results with the golden reports, and renew them.",
     ),
+    "validate": (
+        "simmm.cli.validate:validate_group",
+        "Score the simulation's fills against what really happened.",
+    ),
     "tape": ("simmm.cli.tape:tape_group", "Look at, validate and convert tapes."),
     "datasets": ("simmm.cli.datasets:datasets_group", "List, build and verify generated tapes."),
+    "rules": (
+        "simmm.cli.rules:rules",
+        "Show the rules of a venue's markets: steps, limits, fees, margin tiers, budget.",
+    ),
     "init": (
         "simmm.cli.init:init",
         "Make a project of your own: strategy, scenarios, golden reports, tests.",
