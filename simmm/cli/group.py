@@ -29,6 +29,14 @@ COMMANDS = {
     "tape": ("simmm.cli.tape:tape_group", "Look at, validate and convert tapes."),
     "datasets": ("simmm.cli.datasets:datasets_group", "List, build and verify generated tapes."),
     "fit": ("simmm.cli.fit:fit_group", "Learn what a scenario names from recorded data."),
+    "validate": (
+        "simmm.cli.validate:validate_group",
+        "Score the simulation's fills against what really happened.",
+    ),
+    "rules": (
+        "simmm.cli.rules:rules",
+        "Show the rules of a venue's markets: steps, limits, fees, margin tiers, budget.",
+    ),
     "init": (
         "simmm.cli.init:init",
         "Make a project of your own: strategy, scenarios, golden reports, tests.",
