@@ -25,6 +25,7 @@ COMMANDS = {
         "simmm.cli.golden:golden_group",
         "Compare results with the golden reports, and renew them.",
     ),
+    "queues": ("simmm.cli.queues:queues", "List the queue models and what each assumes."),
     "tape": ("simmm.cli.tape:tape_group", "Look at, validate and convert tapes."),
     "datasets": ("simmm.cli.datasets:datasets_group", "List, build and verify generated tapes."),
     "init": (

@@ -147,14 +147,26 @@ class Queue(Section, frozen=True):
     """How cancels at our price level are shared between those ahead of us and those behind."""
 
     model: Annotated[
-        Literal["power", "pessimistic", "proportional", "optimistic", "log"],
+        Literal[
+            "power",
+            "pessimistic",
+            "proportional",
+            "optimistic",
+            "log",
+            "power2",
+            "power3",
+            "log2",
+        ],
         Meta(
             description="`pessimistic`: cancels come from behind us, only trades move us up. "
             "`optimistic`: from ahead. `proportional`: by share. `power`, `log`: by share of a "
-            "power or logarithm of both."
+            "power or logarithm of both. `simmm queues` lists all with their formulas."
         ),
     ] = "power"
-    n: Annotated[float, Meta(description="Exponent of the `power` model.", gt=0.0, le=16.0)] = 3.0
+    n: Annotated[
+        float,
+        Meta(description="Exponent of the `power`, `power2` and `power3` models.", gt=0.0, le=16.0),
+    ] = 3.0
 
 
 class Delay(Section, frozen=True):

@@ -23,7 +23,7 @@ from simmm.scenario.schema import MAX_REFERENCES
 from simmm.session.journal import END, FILE_NAME, HEADER, STEP, JournalReader, Record, cut_step
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
-from simmm.venue.queue.published import FORMS
+from simmm.venue.queue import MODELS
 
 FORMAT = 1
 SOURCES = "strategy"  # folder of a session with the strategy's files as they were
@@ -169,7 +169,7 @@ def _impossible(header: Header) -> str:
     for line in (settings.entry, settings.response):
         if line.form not in LATENCY_FORMS or not 0 < line.low_ns <= NEVER:
             return "settings: a latency"
-    if settings.queue not in FORMS or settings.time_in_force not in (ALO, GTC):
+    if settings.queue not in MODELS or settings.time_in_force not in (ALO, GTC):
         return "settings: the exchange"
     return ""
 

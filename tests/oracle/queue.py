@@ -6,7 +6,16 @@ import math
 
 from simmm.math import log, power
 
-FORMS = ("pessimistic", "proportional", "optimistic", "power", "log")
+FORMS = (
+    "pessimistic",
+    "proportional",
+    "optimistic",
+    "power",
+    "log",
+    "power2",
+    "power3",
+    "log2",
+)
 
 
 class Place:
@@ -55,6 +64,15 @@ class Place:
             return 1.0
         if self.form == "optimistic":
             return 0.0
+        if self.form == "power3":
+            return 1.0 - power(front / (front + back), self.exponent) if front + back else 1.0
+        if self.form in ("power2", "log2"):
+            part, whole = back, front + back
+            if self.form == "log2":
+                part, whole = log(1.0 + part), log(1.0 + whole)
+            else:
+                part, whole = power(part, self.exponent), power(whole, self.exponent)
+            return part / whole if whole else 1.0
         if self.form == "log":
             ours, theirs = log(1.0 + back), log(1.0 + front)
         else:

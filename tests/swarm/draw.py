@@ -13,7 +13,16 @@ from tests.oracle import codes
 from tests.swarm.world import Row, Said, World
 
 STRATEGIES = Path(__file__).parent / "strategies"
-QUEUES = ("pessimistic", "proportional", "optimistic", "power", "log")
+QUEUES = (
+    "pessimistic",
+    "proportional",
+    "optimistic",
+    "power",
+    "log",
+    "power2",
+    "power3",
+    "log2",
+)
 MS = 1_000_000
 T0 = 1_700_000_000_000_000_000
 
@@ -47,7 +56,7 @@ def draw(seed: int, messages: int = 700, knowledge: str = "tape") -> Case:
     rules, price = _market(rng)
     grid_ns = rng.choice((1, 1, MS))  # on a coarse grid of times everything happens at once
     rows = _Tape(rng, price, messages, grid_ns).rows
-    queue = QUEUES[seed % 5]
+    queue = QUEUES[seed % len(QUEUES)]
     maker = _maker(rng, seed)
     strategy, params = _strategy(rng, seed)
     last = max(row[1] for row in rows)
@@ -94,7 +103,7 @@ def _draw_feed(seed: int, messages: int) -> Case:
         seed=seed,
         rows=tape.rows,
         rules=rules,
-        queue=QUEUES[seed % 5],
+        queue=QUEUES[seed % len(QUEUES)],
         queue_n=rng.choice((3.0, 2.0, 1.0)),
         entry=_latency(rng, stream_key(seed, "latency.entry"), grid_ns),
         response=_answer_latency(rng, seed, grid_ns),

@@ -14,7 +14,7 @@ from tests.oracle.knowledge import Knowledge
 from tests.oracle.slow import Result, packets_of, run
 from tests.swarm.adapter import run_engine
 from tests.swarm.bound import Bound
-from tests.swarm.draw import Case, draw
+from tests.swarm.draw import QUEUES, Case, draw
 
 SEEDS = range(20)
 #: Chosen so that a rule left out or turned round in the oracle changes the outcome of some.
@@ -177,7 +177,7 @@ def test_late_packets_happen_after_the_watermark_and_before_what_is_not_passed(s
 
 def test_all_queue_forms_and_both_modifies_are_drawn() -> None:
     cases = [_case(seed)[0] for seed in SEEDS]
-    assert len({case.queue for case in cases}) == 5
+    assert len({case.queue for case in cases}) == len(QUEUES)
     for key, of in (
         ("modify", "rules"),
         ("reconcile", "maker"),

@@ -16,6 +16,7 @@ from simmm.book import UNKNOWN, shown
 from simmm.records import (
     UNSEEN,
 )
+from simmm.venue.queue import published
 from tests.hand import (
     ASK,
     ASKS,
@@ -35,7 +36,7 @@ from tests.hand import (
     trade,
 )
 
-MODELS = ("pessimistic", "proportional", "optimistic", "power", "log")
+MODELS = published.FORMS
 
 
 def _venue(queue: str = "power", n: float = 3.0, **rules: Any) -> Venue:
@@ -124,7 +125,13 @@ def test_rule_1c_what_joins_later_stands_behind() -> None:
         ("proportional", 0.0, 20 - 4 * (1 - 0.75)),
         ("power", 2.0, 20 - 4 * (1 - 0.9)),
         ("power", 3.0, 20 - 4 * (1 - 27 / 28)),
+        ("power", 2.5, 20 - 4 * (1 - 60**2.5 / (60**2.5 + 20**2.5))),
+        ("power2", 2.0, 20 - 4 * (1 - (60 / 80) ** 2)),
+        ("power2", 0.5, 20 - 4 * (1 - (60 / 80) ** 0.5)),
+        ("power3", 2.0, 20 - 4 * (20 / 80) ** 2),
+        ("power3", 0.5, 20 - 4 * (20 / 80) ** 0.5),
         ("log", 0.0, 20 - 4 * (1 - math.log(61) / (math.log(61) + math.log(21)))),
+        ("log2", 0.0, 20 - 4 * (1 - math.log(61) / math.log(81))),
     ],
 )
 def test_rule_1b_cancels_are_split_by_the_published_formulas(

@@ -44,7 +44,7 @@ from tests.hand import (
     trade,
 )
 
-MODELS = ("pessimistic", "proportional", "optimistic", "power", "log")
+MODELS = published.FORMS
 
 
 def _venue(queue: str = "power", n: float = 3.0, **rules: Any) -> Venue:

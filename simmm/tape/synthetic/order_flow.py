@@ -133,8 +133,7 @@ def join(world, order_rows, slot: int, tick: int, replaced: int) -> None:  # typ
     fate.spread_ticks = world.best[0] - world.best[1]
     fate.ahead_qty0 = level.lots
     fate.ahead_n0 = level.count
-    fate.ahead_exec = fate.ahead_canc = fate.filled = 0
-    fate.first_fill_ts = fate.last_fill_ts = 0
+    fate.ahead_exec = fate.ahead_canc = fate.filled = fate.first_fill_ts = fate.last_fill_ts = 0
     order.older = level.youngest if level.count > 0 else NOBODY
     order.younger = NOBODY
     if level.count > 0:
@@ -369,7 +368,8 @@ def take(world, rows, order_rows, fates, side: int) -> None:  # type: ignore[no-
             printed += filled
             lots -= filled
         px = world.base + tick * world.tick_quanta
-        put(world, rows, world.now, world.now + world.feed_ns, tag, px, printed, world.takers)
+        put(world, rows, world.now, world.now + world.feed_ns, tag, px, printed, world.prints)
+        world.prints += 1
         world.swept[swept] = tick
         swept += 1
     if swept == 0:

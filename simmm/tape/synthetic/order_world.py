@@ -99,6 +99,7 @@ World = np.dtype(
         ("n_free", "i8"),
         ("refused", "i8"),  # joins that found no room
         ("takers", "i8"),
+        ("prints", "i8"),
         ("alive", "i8", (ORDERS,)),
         ("free", "i8", (ORDERS,)),
         ("orders", _Order, (ORDERS,)),

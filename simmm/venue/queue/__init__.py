@@ -1,4 +1,4 @@
-"""Queue models, one family a file. A model declares its state, what it remembers, and its verbs.
+"""Queue models, one a file. A model declares its state, what it remembers, and its verbs.
 
 A verb takes (state, settings, ...): `begin`, `join`, `trade`, `depth`, `cap`, `filled` act on one
 own order; `watch` sees a level before we join it, and `adopt` joins behind such a level; `learn`
@@ -13,12 +13,26 @@ import numpy as np
 
 from simmm.errors import ScenarioError
 from simmm.math import exp
+from simmm.nearest import suggestion
 from simmm.records import DRAWS
 from simmm.venue.queue import published, rank
 
 JOIN, TRADED, DEPTH_CHANGED, CAP, FILLED_LOTS, WATCH, BEGIN, ADOPT, LEARN = range(9)
 _VERBS = ("join", "trade", "depth", "cap", "filled", "watch", "begin", "adopt", "learn")
-MODELS = published.FORMS + rank.FORMS
+#: Every model by name, in the order in which they are listed.
+MODELS: tuple[str, ...] = (
+    "rank",
+    "rank_tracked",
+    "rank_scalar",
+    "pessimistic",
+    "proportional",
+    "power",
+    "power2",
+    "power3",
+    "log",
+    "log2",
+    "optimistic",
+)
 
 
 class QueueModel(NamedTuple):
@@ -30,6 +44,17 @@ class QueueModel(NamedTuple):
     draws: int  # further draws of an order's state that the exchange has places for
     levels: int  # levels watched before a join
     verbs: tuple[Callable[..., Any], ...]  # in the order of the numbers above
+
+
+class QueueDescription(NamedTuple):
+    """What `simmm queues` tells of a model."""
+
+    name: str
+    assumes: str  # about cancels, in one line
+    formula: str  # share p of cancels behind us, of a lots ahead and b behind; or the law
+    parameters: tuple[str, ...]  # fields of `venue.queue`
+    cost: str  # per event at our level: "constant", or what it grows with
+    file: str  # within the package
 
 
 def queue_model(name: str) -> QueueModel:
@@ -45,13 +70,39 @@ def queue_model(name: str) -> QueueModel:
         form = rank.RANK + rank.FORMS.index(name)
         return QueueModel(name, form, rank.State, DRAWS, levels, _verbs(rank))
     if name not in published.FORMS:
-        raise ScenarioError(f"venue.queue.model: {name!r} is unknown; one of {', '.join(MODELS)}")
+        raise ScenarioError(f"venue.queue.model: {name!r} is unknown{suggestion(name, MODELS)}")
     form = published.FORMS.index(name)
     return QueueModel(name, form, published.State, 1, 1, _verbs(published))
 
 
 def _verbs(family: ModuleType) -> tuple[Callable[..., Any], ...]:
     return tuple(getattr(family, verb) for verb in _VERBS)
+
+
+def queue_models() -> tuple[QueueDescription, ...]:
+    """Return a description of every queue model, in the order of `MODELS`."""
+    found = {model.NAME: _published(model) for model in published.MODELS}
+    for name in rank.FORMS:
+        found[name] = QueueDescription(
+            name,
+            rank.ASSUMES[name],
+            rank.FORMULAS[name],
+            rank.PARAMETERS,
+            rank.COSTS[name],
+            "simmm/venue/queue/rank.py",
+        )
+    return tuple(found[name] for name in MODELS)
+
+
+def _published(model: ModuleType) -> QueueDescription:
+    return QueueDescription(
+        model.NAME,
+        model.ASSUMES,
+        f"p = {model.FORMULA}",
+        model.PARAMETERS,
+        published.COST,
+        f"simmm/venue/queue/{model.NAME}.py",
+    )
 
 
 def write_settings(

@@ -1,8 +1,9 @@
-"""The published queue models: where in the queue do cancels happen?
+"""The published queue models: where in the queue do cancels happen? What they share.
 
 State is the lots ahead of our order and what traded at its price since the level was last shown,
 in float64 lots. When a level shrinks by more than traded, the rest are cancels, of which the share
-`probability_behind` is taken from behind us.
+`probability_behind` is taken from behind us. That share is all in which the models differ: each
+has a file of its own, and one compiled engine serves them all.
 
 Two departures from the published forms: the lots ahead never fall below zero by cancels (below it
 the logarithm has no value), and whole lots fill once half a lot beyond the queue is matched.
@@ -16,7 +17,17 @@ from typing import Any
 import numpy as np
 
 from simmm.jit import kernel
-from simmm.math import floor_int, log1p, power
+from simmm.math import floor_int
+from simmm.venue.queue import (
+    log,
+    log2,
+    optimistic,
+    pessimistic,
+    power,
+    power2,
+    power3,
+    proportional,
+)
 
 State = np.dtype(
     [
@@ -26,8 +37,11 @@ State = np.dtype(
     align=True,
 )
 CAPACITY = 0  # orders of others remembered per level
-FORMS = ("pessimistic", "proportional", "optimistic", "power", "log")
-PESSIMISTIC, PROPORTIONAL, OPTIMISTIC, POWER, LOG = range(5)
+COST = "constant"
+#: One file each; a model's place here is its `form`.
+MODELS = (pessimistic, proportional, optimistic, power, log, power2, power3, log2)
+FORMS = tuple(model.NAME for model in MODELS)
+PESSIMISTIC, PROPORTIONAL, OPTIMISTIC, POWER, LOG, POWER2, POWER3, LOG2 = range(len(MODELS))
 
 
 @kernel
@@ -98,23 +112,19 @@ def learn(settings: Any, lots: int) -> None:
 
 @kernel
 def probability_behind(form: int, n: float, ahead: float, behind: float) -> float:
-    """Return the share of cancels that happen behind us, given lots ahead and behind."""
+    """Return the share of cancels that happen behind us, by the form's own file."""
+    if form == POWER:
+        return power.probability_behind(n, ahead, behind)
     if form == PESSIMISTIC:
-        return 1.0
+        return pessimistic.probability_behind(n, ahead, behind)
     if form == OPTIMISTIC:
-        return 0.0
-    front = max(ahead, 0.0)
-    back = max(behind, 0.0)
+        return optimistic.probability_behind(n, ahead, behind)
+    if form == PROPORTIONAL:
+        return proportional.probability_behind(n, ahead, behind)
+    if form == POWER2:
+        return power2.probability_behind(n, ahead, behind)
+    if form == POWER3:
+        return power3.probability_behind(n, ahead, behind)
     if form == LOG:
-        weight_back = log1p(back)
-        weight_front = log1p(front)
-    elif form == PROPORTIONAL:
-        weight_back = back
-        weight_front = front
-    else:
-        weight_back = power(back, n)
-        weight_front = power(front, n)
-    total = weight_back + weight_front
-    if not total > 0.0 or total > 1e300:
-        return 1.0
-    return weight_back / total
+        return log.probability_behind(n, ahead, behind)
+    return log2.probability_behind(n, ahead, behind)

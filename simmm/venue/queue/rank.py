@@ -32,6 +32,23 @@ TRIES = 8  # draws by rank before all weights are added up
 FEW_ADDS = 8  # with fewer sizes learned a queue is cut into this many orders
 FORMS = ("rank", "rank_tracked", "rank_scalar")
 RANK, RANK_TRACKED, RANK_SCALAR = range(100, 103)
+#: What `simmm queues` tells of the forms.
+ASSUMES = {
+    "rank": "cancels take one whole order, mostly a young one; seen since the join",
+    "rank_tracked": "the same, with the orders of levels known before the join",
+    "rank_scalar": "the same law on two sums, of orders of one size",
+}
+FORMULAS = {
+    "rank": "P(order) ~ (1 + younger orders)^-alpha, x 1 | kappa | 0 by its size",
+    "rank_tracked": "P(order) ~ (1 + younger orders)^-alpha, x 1 | kappa | 0 by its size",
+    "rank_scalar": "P(all behind) = Z(b / s) / Z((a + b) / s), Z(m) = sum of (1 + j)^-alpha",
+}
+PARAMETERS = ("alpha", "log_kappa")
+COSTS = {
+    "rank": "orders of the level",
+    "rank_tracked": "orders of the level",
+    "rank_scalar": "constant",
+}
 LEVELS = 512  # levels that `rank_tracked` watches
 #: Defaults (alpha, log kappa) by form, where each change is shown and where images are.
 EXPONENTS = {"rank": (1.25, -2.0), "rank_tracked": (1.5, -4.0), "rank_scalar": (1.5, 0.0)}
