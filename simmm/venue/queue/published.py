@@ -36,8 +36,7 @@ State = np.dtype(
     ],
     align=True,
 )
-CAPACITY = 0  # orders of others remembered per level
-COST = "constant"
+COST = "constant"  # per event at our level
 #: One file each; a model's place here is its `form`.
 MODELS = (pessimistic, proportional, optimistic, power, log, power2, power3, log2)
 FORMS = tuple(model.NAME for model in MODELS)
