@@ -24,17 +24,16 @@ def queues(as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("model", no_wrap=True)
-    table.add_column("what it assumes; the share p of cancels behind us")
-    table.add_column("cost grows with")
+    for name in ("model", "assumes; cancels behind us", "settings", "cost"):
+        table.add_column(name, no_wrap=name != "assumes; cancels behind us")
     for model in models:
-        parameters = f" ({', '.join(model.parameters)})" if model.parameters else ""
-        table.add_row(model.name + parameters, model.assumes, model.cost)
-        table.add_row("", model.formula, "")
+        settings = "\n".join(model.parameters)
+        table.add_row(model.name, f"{model.assumes}\n{model.formula}", settings, model.cost)
     console = Console()
     console.print(table)
     console.print(
-        "\na: lots ahead of us, b: lots behind, n: venue.queue.n. cost: per event at our level.\n"
-        "Sources, and when each is right: docs/fill-model.md and simmm/venue/queue/<model>.py.",
+        "\np: share of cancels behind us, a: lots ahead, b: lots behind, r: younger orders. Settings\n"
+        "are fields of venue.queue. Cost: per event at our level, constant or by others' orders.\n"
+        "Sources, and when each is right: docs/fill-model.md and the files in simmm/venue/queue/.",
         soft_wrap=True,
     )

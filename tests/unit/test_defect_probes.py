@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simmm.records import ALO, BUY, EXPIRED, GTC, IOC, QueueSettings
-from simmm.venue.queue import published, queue_model
+from simmm.venue.queue import DEPTH_CHANGED, FILLED_LOTS, JOIN, published, queue_model
 from tests.hand import (
     ASK,
     ASKS,
@@ -117,7 +117,7 @@ def test_probe_p7_the_first_order_stays_the_first_under_every_form(
     A root or logarithm of what is below zero is no number, and a share above one puts us back.
     """
     queue = queue_model(model)
-    join, _, depth_changed, _, filled, _ = queue.verbs
+    join, depth_changed, filled = (queue.verbs[verb] for verb in (JOIN, DEPTH_CHANGED, FILLED_LOTS))
     state, settings = record(queue.state), record(QueueSettings)
     settings.form, settings.n = queue.form, n
     join(state, settings, rest)

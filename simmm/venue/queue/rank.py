@@ -39,14 +39,14 @@ ASSUMES = {
     "rank_scalar": "the same law on two sums, of orders of one size",
 }
 FORMULAS = {
-    "rank": "P(order) ~ (1 + younger orders)^-alpha, x 1 | kappa | 0 by its size",
-    "rank_tracked": "P(order) ~ (1 + younger orders)^-alpha, x 1 | kappa | 0 by its size",
-    "rank_scalar": "P(all behind) = Z(b / s) / Z((a + b) / s), Z(m) = sum of (1 + j)^-alpha",
+    "rank": "P(order) ~ (1 + r)^-alpha x (1, kappa, 0 by size)",
+    "rank_tracked": "P(order) ~ (1 + r)^-alpha x (1, kappa, 0 by size)",
+    "rank_scalar": "P(behind) = Z(b / s) / Z((a + b) / s)",
 }
 PARAMETERS = ("alpha", "log_kappa")
 COSTS = {
-    "rank": "orders of the level",
-    "rank_tracked": "orders of the level",
+    "rank": "orders",
+    "rank_tracked": "orders",
     "rank_scalar": "constant",
 }
 LEVELS = 512  # levels that `rank_tracked` watches
