@@ -173,8 +173,8 @@ class Queue(Section, frozen=True):
         Annotated[
             float,
             Meta(
-                description="Of the `rank` models: an order with r younger ones cancels with weight "
-                "(1 + r)^-alpha. Nothing: the model's own.",
+                description="Of the `rank` models: an order with r younger ones cancels with "
+                "weight (1 + r)^-alpha. Nothing: the model's own.",
                 ge=0.0,
                 le=8.0,
             ),

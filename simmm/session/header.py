@@ -22,7 +22,7 @@ from simmm.scenario.schema import MAX_REFERENCES
 from simmm.session.journal import END, FILE_NAME, HEADER, STEP, JournalReader, Record, cut_step
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
-from simmm.venue.queue import NAMES
+from simmm.venue.queue import MODELS
 
 FORMAT = 1
 SOURCES = "strategy"  # folder of a session with the strategy's files as they were
@@ -168,7 +168,7 @@ def _impossible(header: Header) -> str:
     for line in (settings.entry, settings.cancel, settings.modify, settings.response):
         if line is not None and line.problem():
             return f"settings: a latency's {line.problem()}"
-    if settings.queue not in NAMES or settings.time_in_force not in (ALO, GTC):
+    if settings.queue not in MODELS or settings.time_in_force not in (ALO, GTC):
         return "settings: the exchange"
     wrong = settings.exchange.impossible()
     if wrong or not 0 <= settings.queue_draws <= DRAWS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,20 +18,11 @@ from simmm.records import ALO, CANCEL, CANCELLED, FILLED, NEVER, NEW, REJECTED
 from simmm.tape import TapeSpec, open_tapes
 from simmm.venue.exchange import apply_packets, open_venue, serve_request
 from simmm.venue.queue import queue_model, write_settings
-from simmm.venue.queue.published import (
-    adopt,
-    begin,
-    cap,
-    depth,
-    filled,
-    join,
-    learn,
-    trade,
-    watch,
-)
+from tests.peer import unbounded
 
 LIVE, WAS_FILLED, WAS_CANCELLED, WAS_REJECTED = range(4)  # as `benchmarks/peer_fills.py` has them
-BOOK_WINDOW = 1 << 14
+MOST_REQUESTS = 1 << 15
+Verbs = tuple[Callable[..., Any], ...]
 
 
 class Ends(NamedTuple):
@@ -38,6 +31,7 @@ class Ends(NamedTuple):
     status: np.ndarray
     exch_ts: np.ndarray  # ns
     unseen: np.ndarray  # whether nothing had been shown at its price when it joined
+    misled: np.ndarray  # `unbounded.Unbounded.misled` of its place
 
 
 @kernel
@@ -70,40 +64,63 @@ def _note(out: Any, status: np.ndarray, exch_ts: np.ndarray, unseen: np.ndarray)
     out.n_mids = 0
 
 
-@compiled
-def _replay(
-    windows: Any,
-    venues: Any,
-    books: Any,
-    mails: Any,
-    outputs: Any,
-    plans: Any,
-    cursor: np.ndarray,
-    status: np.ndarray,
-    exch_ts: np.ndarray,
-    unseen: np.ndarray,
-) -> None:
-    """Apply what the window holds, and the requests that arrive meanwhile."""
-    window, venue, mail, out = windows[0], venues[0], mails[0], outputs[0]
-    plan = plans[0]
-    mask = window.tag.size - 1
-    verbs = (join, trade, depth, cap, filled, watch, begin, adopt, learn)
-    while True:
-        if mail.request_head == mail.request_tail and cursor[0] < plan.id.size:
-            _send(mails, plan, cursor[0])
-            cursor[0] += 1
-        due = next_request_ts(mail)
-        packet_due = window.bound_ts
-        if window.packet < window.packet_hi:
-            packet_due = window.packet_ts[window.packet & mask]
-            if packet_due <= due:
-                apply_packets(verbs, venue, books[0], mail, out, window, due)
-        if packet_due > due:
-            serve_request(verbs, venue, books[0], mail, out, 0)
-        elif window.packet == window.packet_hi:
-            return
-        mail.response_head = mail.response_tail
-        _note(out, status, exch_ts, unseen)
+@kernel
+def _note_misled(venue: Any, ids: np.ndarray, misled: np.ndarray) -> None:
+    """Note which orders the formulas misled; `ids` are those that were in the slots before."""
+    for slot in range(ids.size):
+        if ids[slot] > 0:
+            row = ids[slot] - 1
+            misled[row] = max(misled[row], venue.queue[slot].misled)
+
+
+@cache
+def _replay_by(verbs: Verbs, watches: bool) -> Callable[..., None]:
+    """Return the compiled loop; with `watches` it goes packet by packet and notes `misled`."""
+    join, trade, depth, cap, filled, watch, begin, adopt, learn = verbs
+
+    def replay(
+        windows: Any,
+        venues: Any,
+        books: Any,
+        mails: Any,
+        outputs: Any,
+        plans: Any,
+        cursor: np.ndarray,
+        ids: np.ndarray,
+        status: np.ndarray,
+        exch_ts: np.ndarray,
+        unseen: np.ndarray,
+        misled: np.ndarray,
+    ) -> None:
+        """Apply what the window holds, and the requests that arrive meanwhile."""
+        window, venue, mail, out = windows[0], venues[0], mails[0], outputs[0]
+        plan = plans[0]
+        mask = window.tag.size - 1
+        verbs = (join, trade, depth, cap, filled, watch, begin, adopt, learn)
+        while True:
+            if mail.request_head == mail.request_tail and cursor[0] < plan.count:
+                _send(mails, plan, cursor[0])
+                cursor[0] += 1
+            due = next_request_ts(mail)
+            packet_due = window.bound_ts
+            if window.packet < window.packet_hi:
+                packet_due = window.packet_ts[window.packet & mask]
+                if packet_due <= due:
+                    if watches:
+                        for slot in range(ids.size):
+                            ids[slot] = venue.orders[slot].id
+                        apply_packets(verbs, venue, books[0], mail, out, window, packet_due)
+                        _note_misled(venue, ids, misled)
+                    else:
+                        apply_packets(verbs, venue, books[0], mail, out, window, due)
+            if packet_due > due:
+                serve_request(verbs, venue, books[0], mail, out, 0)
+            elif window.packet == window.packet_hi:
+                return
+            mail.response_head = mail.response_tail
+            _note(out, status, exch_ts, unseen)
+
+    return compiled(replay)
 
 
 def fill_schedule(
@@ -113,12 +130,19 @@ def fill_schedule(
     model: str,
     power: float,
     entry_ns: int,
+    window: int = 1 << 16,
+    bounded: bool = True,
 ) -> Ends:
-    """Fill a schedule of ``benchmarks/peer_schedule.py`` on a tape of the same rows."""
+    """Fill a schedule of ``benchmarks/peer_schedule.py`` on a tape of the same rows.
+
+    With `bounded` false the place of each order is kept as the peer keeps it.
+    """
     queue = queue_model(model)
-    assert queue.verbs == (join, trade, depth, cap, filled, watch, begin, adopt, learn)
+    if not bounded:
+        queue = queue._replace(state=unbounded.Unbounded, verbs=unbounded.VERBS)
+    replay = _replay_by(queue.verbs, not bounded)
     venues = np.zeros(1, records.venue_dtype(queue.state))
-    books = np.zeros(1, records.book_dtype(BOOK_WINDOW))
+    books = np.zeros(1, records.book_dtype(window))
     mails = np.zeros(1, records.Mail)
     outputs = np.zeros(1, records.Outputs)
     venue = venues.view(np.recarray)[0]
@@ -129,16 +153,18 @@ def fill_schedule(
         mails[0][line]["low_ns"] = wait_ns
     open_venue(queue.verbs, venue, books.view(np.recarray)[0])
     count = len(schedule["order_id"])
-    ends = Ends(np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.bool_))
+    ends = Ends(*(np.zeros(count, kind) for kind in (np.int64, np.int64, np.bool_, np.int64)))
     plans = _plan(schedule)
     cursor = np.zeros(1, np.int64)
+    ids = np.zeros(len(venues["orders"][0]), np.int64)
     feed = Feed()
     with open_tapes([TapeSpec(tape)]) as stream:
         for chunk in stream.chunks():
             for _ in feed.push(chunk):
-                _replay(feed.windows, venues, books, mails, outputs, plans, cursor, *ends)
+                replay(feed.windows, venues, books, mails, outputs, plans, cursor, ids, *ends)
                 # There is no maker to see anything: what the venue has passed is free.
                 feed.windows["arrival"] = feed.windows["arrival_hi"]
+    assert books["dropped"][0] == 0, "the book's window is too narrow for this tape"
     return ends
 
 
@@ -155,14 +181,18 @@ def _plan(schedule: dict[str, np.ndarray]) -> np.ndarray:
         ("px", "i8"),
         ("lots", "i8"),
     ]
-    plan = np.zeros(1, np.dtype([(name, kind, (2 * count,)) for name, kind in fields]))
-    plan["is_cancel"][0] = order < count
-    plan["sent_ts"][0] = sent_ts[order]
+    # Of one size, so that all schedules are served by one compiled loop.
+    plan = np.zeros(
+        1, np.dtype([("count", "i8"), *((*field, (MOST_REQUESTS,)) for field in fields)])
+    )
+    plan["count"] = 2 * count
+    plan["is_cancel"][0, : 2 * count] = order < count
+    plan["sent_ts"][0, : 2 * count] = sent_ts[order]
     for name, column in (
         ("id", "order_id"),
         ("side", "side"),
         ("px", "px_ticks"),
         ("lots", "qty_lots"),
     ):
-        plan[name][0] = np.tile(schedule[column], 2)[order]
+        plan[name][0, : 2 * count] = np.tile(schedule[column], 2)[order]
     return plan

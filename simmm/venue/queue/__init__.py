@@ -22,7 +22,7 @@ _VERBS = ("join", "trade", "depth", "cap", "filled", "watch", "begin", "adopt", 
 _RANKED = (rank, rank_tracked, rank_scalar)
 _BY_NAME: dict[str, Any] = {model.NAME: model for model in (*published.MODELS, *_RANKED)}
 #: Every model by name, in the order in which they are listed.
-NAMES: tuple[str, ...] = (
+MODELS: tuple[str, ...] = (
     "rank",
     "rank_tracked",
     "rank_scalar",
@@ -67,8 +67,8 @@ def queue_model(name: str) -> QueueModel:
     ScenarioError
         If there is none.
     """
-    if name not in NAMES:
-        raise ScenarioError(f"venue.queue.model: {name!r} is unknown{suggestion(name, NAMES)}")
+    if name not in MODELS:
+        raise ScenarioError(f"venue.queue.model: {name!r} is unknown{suggestion(name, MODELS)}")
     if is_ranked(name):
         levels = rank.LEVELS if name == "rank_tracked" else 1
         form = rank.RANK + _RANKED.index(_BY_NAME[name])
@@ -83,8 +83,8 @@ def is_ranked(name: str) -> bool:
 
 
 def queue_models() -> tuple[QueueDescription, ...]:
-    """Return a description of every queue model, in the order of `NAMES`."""
-    return tuple(_describe(_BY_NAME[name]) for name in NAMES)
+    """Return a description of every queue model, in the order of `MODELS`."""
+    return tuple(_describe(_BY_NAME[name]) for name in MODELS)
 
 
 def _describe(model: Any) -> QueueDescription:
