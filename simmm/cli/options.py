@@ -59,19 +59,30 @@ def load(
     """Load the scenario that the options name; what was left out is told on stderr."""
     from simmm.scenario import load_scenario
 
-    resolved = load_scenario(
-        scenario,
-        sets=sets,
-        seed=seed,
-        tape=tapes,
-        strategy=strategy,
-        start=_time(start),
-        end=_time(end),
-        need_tape=need_tape,
-    )
+    named = load_options(sets, seed, start, end, tapes, strategy)
+    resolved = load_scenario(scenario, **named, need_tape=need_tape)
     for note in resolved.notes:
         click.echo(f"simmm: {note}", err=True)
     return resolved
+
+
+def load_options(
+    sets: tuple[str, ...],
+    seed: int | None,
+    start: str | None,
+    end: str | None,
+    tapes: tuple[str, ...],
+    strategy: str | None,
+) -> dict[str, Any]:
+    """Return the options as `load_scenario` takes them."""
+    return {
+        "sets": list(sets),
+        "seed": seed,
+        "tape": list(tapes),
+        "strategy": strategy,
+        "start": _time(start),
+        "end": _time(end),
+    }
 
 
 def _time(text: str | None) -> str | float | None:

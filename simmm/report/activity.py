@@ -12,11 +12,11 @@ from simmm.records import (
     REQUEST_NAMES,
     RESPONSE_NAMES,
     STALE_MID,
-    TAKER,
     THROUGH,
     UNSEEN,
 )
 from simmm.report.intervals import exact_sum, mean, quantiles, share
+from simmm.report.payments import NOT_MAKER
 from simmm.report.schema import Fills, Orders, Queue
 from simmm.report.tables import Run
 
@@ -32,7 +32,7 @@ def fills(run: Run) -> Fills:
     """Count the fills and describe them."""
     table, hours = run.fills, run.hours
     count = len(table["ts"])
-    taker = (table["marks"] & TAKER) != 0
+    taker = (table["marks"] & NOT_MAKER) != 0
     quantity = table["quantity"]
     waited = (table["ts"] - table["placed_ts"])[~taker] / 1e9
     volume = exact_sum(quantity)
@@ -131,7 +131,7 @@ def queue(run: Run) -> Queue:
 def _filled(run: Run) -> np.ndarray:
     """Lots ahead at the join of every order with a maker fill, each once, at its first fill."""
     table = run.fills
-    maker = (table["marks"] & TAKER) == 0
+    maker = (table["marks"] & NOT_MAKER) == 0
     _, first = np.unique(table["id"][maker], return_index=True)
     return _known(table["ahead_at_join"][maker][first], table["level_at_join"][maker][first])
 

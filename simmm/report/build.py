@@ -9,7 +9,7 @@ import msgspec
 
 from simmm.decoding import ready
 from simmm.errors import RunError
-from simmm.report import activity
+from simmm.report import account, activity
 from simmm.report.calibration import calibration
 from simmm.report.files import FILE_NAME, write_whole
 from simmm.report.hourly import curve, hours
@@ -18,6 +18,8 @@ from simmm.report.inventory import inventory, quoting
 from simmm.report.markouts import markouts
 from simmm.report.page import write_page
 from simmm.report.performance import METHOD, net_and_risk
+from simmm.report.place import place
+from simmm.report.reliability import reliability
 from simmm.report.schema import (
     SCHEMA_VERSION,
     SPLIT_HORIZON_S,
@@ -78,6 +80,13 @@ def report_of(run: Run) -> Report:
         scenario=run.info.scenario,
         curve=curve(run),
         session=session(run, under_tape),
+        place=place(run),
+        reliability=reliability(run),
+        fees=account.fees(run),
+        funding=account.funding(run),
+        margin=account.margin(run),
+        budget=account.budget(run),
+        latency_drawn=run.info.latency_drawn,
     )
 
 
@@ -153,6 +162,7 @@ def _profit(run: Run) -> tuple[Profit, Risk]:
             part("holding", split.holding),
             part("fees", split.fees),
             part("funding", split.funding, "funding" not in run.info.unmodelled),
+            *([part("forfeited", split.forfeited)] if split.forfeited else []),
         ],
         horizon_s=SPLIT_HORIZON_S,
         notional=notional,

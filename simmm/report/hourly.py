@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simmm.report import payments
 from simmm.report.intervals import exact_dot, exact_sum
 from simmm.report.schema import Hour
 from simmm.report.tables import Run
@@ -13,13 +14,14 @@ CURVE_POINTS = 480
 
 
 def worth_at(run: Run, instants: np.ndarray) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Equity (half money quanta), position (lots) and mid2 after all fills up to each instant."""
+    """Equity (half money quanta), position (lots) and mid2 after all that happened up to each."""
     fills = run.fills
     mid2 = run.mid2_at(instants)
     row = np.searchsorted(fills["ts"], instants, side="right")
     # the end of the run is a point in time like any other: fills there are part of it
     paid = fills["side"] * fills["quantity"] * fills["px"] * run.money_scale + fills["fee"]
     cash = np.concatenate(([0], -np.cumsum(paid)))[row]
+    cash = cash - payments.until(run, instants)
     position = np.concatenate(([0], fills["position"]))[row]
     equity = [
         2 * c + p * m * run.money_scale

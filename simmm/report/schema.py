@@ -13,6 +13,15 @@ from typing import Any
 import msgspec
 
 from simmm.decoding import ready
+from simmm.report.estimate import Estimate as Estimate
+from simmm.report.schema_account import (
+    Fees,
+    FundingFacts,
+    Margin,
+    Place,
+    Reliability,
+    RequestBudget,
+)
 
 #: Grows by one when a field changes its meaning or disappears; new fields alone don't count.
 SCHEMA_VERSION = 2
@@ -20,16 +29,6 @@ SCHEMA_VERSION = 2
 #: Horizons of the markouts, seconds. The P&L split uses `SPLIT_HORIZON_S`.
 HORIZONS_S = (0.5, 1.0, 5.0, 30.0)
 SPLIT_HORIZON_S = 5.0
-
-
-class Estimate(msgspec.Struct, frozen=True):
-    """A number and the 95 % interval around it, where there is one."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    se: float | None = None
-    clusters: int = 0  # independent pieces that the standard error rests on
 
 
 class RunFacts(msgspec.Struct, frozen=True):
@@ -304,6 +303,13 @@ class Report(msgspec.Struct, frozen=True):
     scenario: dict[str, Any]
     curve: dict[str, list[float | int]]  # thinned: ts, net, position, mid
     session: Session | None = None
+    place: Place | None = None
+    reliability: Reliability | None = None
+    fees: Fees | None = None
+    funding: FundingFacts | None = None
+    margin: Margin | None = None
+    budget: RequestBudget | None = None
+    latency_drawn: dict[str, Any] | None = None  # by kind, as the run counted it
 
 
 ready(Report)

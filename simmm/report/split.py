@@ -8,18 +8,20 @@ block, m_h a horizon later and m_T at the end of the run:
     holding  s (m_T - m_h) q    what the position did after it
     fees     - fee
 
-Sums over fills are integers in half money quanta. The account is read elsewhere (the exchange's
-own cash and position), so that a fill counted twice, a wrong sign or a lost fee cannot hide.
+Funding, and the collateral that a liquidation forfeited, are payments of their own. Sums over fills
+are integers in half money quanta. The account is read elsewhere (the exchange's own cash and
+position), so that a fill counted twice, a wrong sign or a lost fee cannot hide.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simmm.errors import RunError
 from simmm.records import NO_ASK, NO_BID
+from simmm.report import payments
 from simmm.report.intervals import exact_dot, exact_sum
 from simmm.report.schema import SPLIT_HORIZON_S, Closing
 from simmm.report.tables import Columns, Run
@@ -33,12 +35,14 @@ class Split:
     adverse: int
     holding: int
     fees: int
-    funding: int
+    funding: int = 0
+    forfeited: int = 0
 
     @property
     def total(self) -> int:
         """Sum of all parts."""
-        return self.spread + self.adverse + self.holding + self.fees + self.funding
+        traded = self.spread + self.adverse + self.holding + self.fees
+        return traded + self.funding + self.forfeited
 
 
 def split_fills(run: Run, fills: Columns) -> Split:
@@ -52,7 +56,6 @@ def split_fills(run: Run, fills: Columns) -> Split:
         adverse=exact_dot(mid2_h - mid2, signed) * scale,
         holding=exact_dot(run.info.final.mid2 - mid2_h, signed) * scale,
         fees=-2 * exact_sum(fills["fee"]),
-        funding=0,
     )
 
 
@@ -74,16 +77,32 @@ def checked_split(run: Run) -> Split:
         if name not in run.info.account:
             raise RunError(f"{run.folder / 'run.json'}: account.{name} is missing")
     _check_positions(run)
-    split = split_fills(run, run.fills)
+    split = replace(
+        split_fills(run, run.fills),
+        funding=-2 * _funding(run),
+        forfeited=-2 * exact_sum(payments.forfeited(run).paid),
+    )
     account = account_half_quanta(run)
     if split.total != account:
         raise RunError(
             f"{run.folder}: the parts of the P&L add up to {split.total} half money quanta, the "
             f"account holds {account} (difference {split.total - account}; spread {split.spread}, "
-            f"adverse {split.adverse}, holding {split.holding}, fees {split.fees}); the run or its "
-            "files are wrong, do not trust any figure of it"
+            f"adverse {split.adverse}, holding {split.holding}, fees {split.fees}, funding "
+            f"{split.funding}, forfeited {split.forfeited}); the run or its files are wrong, do "
+            "not trust any figure of it"
         )
     return split
+
+
+def _funding(run: Run) -> int:
+    """Funding paid by the table of payments, which the account must know too; money quanta."""
+    paid, told = exact_sum(payments.funding(run).paid), run.info.account.get("funding", 0)
+    if paid != told:
+        raise RunError(
+            f"{run.folder / 'funding.parquet'}: its payments add up to {paid} money quanta, the "
+            f"account paid {told}; a payment is missing or counted twice"
+        )
+    return paid
 
 
 def _check_positions(run: Run) -> None:

@@ -43,6 +43,26 @@ _USED = {
 }
 #: Columns that runs of earlier versions don't have; they read as zeros.
 _LATER = {"answered_ts"}
+#: Columns that are left out where a run of an earlier version doesn't have them.
+_NEWER: dict[str, dict[str, str]] = {
+    "fills": {"ahead": "f8", "closed_pnl": "i8"},
+    "orders": {"ahead_at_end": "f8", "reduce_only": "i8"},
+    "equity": dict.fromkeys(
+        ("mark", "value", "margin_used", "maintenance", "margin_available", "requests_used",
+         "requests_cap"),
+        "i8",
+    ),
+}  # fmt: skip
+#: Tables that not every run has.
+_PERHAPS = {
+    "predictions": np.dtype(
+        [("ts", "i8"), ("id", "i8"), ("probability", "f8"), ("filled", "i8"), ("ahead", "f8"),
+         ("ahead_mean", "f8")]
+    ),
+    "funding": np.dtype(
+        [("ts", "i8"), ("position", "i8"), ("px", "i8"), ("rate_e12", "i8"), ("payment", "i8")]
+    ),
+}  # fmt: skip
 _SORTED = ("fills", "equity", "beliefs", "mids", "intents")
 
 
@@ -77,7 +97,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     scenario_name: str
     market: dict[str, Any]
     period: Period
-    account: dict[str, int]
+    account: dict[str, int]  # with `margin` 0 what is said of margin in the tables is void
     final: Final
     created: str = ""
     scenario: dict[str, Any] = {}
@@ -92,6 +112,10 @@ class RunInfo(msgspec.Struct, frozen=True):
     latency: dict[str, Any] = {}
     wall: dict[str, Any] = {}
     unmodelled: list[str] = []
+    rules: dict[str, Any] = {}
+    liquidation: dict[str, Any] | None = None
+    latency_drawn: dict[str, Any] | None = None
+    budget: dict[str, Any] | None = None
     session: dict[str, Any] | None = None
 
 
@@ -108,6 +132,8 @@ class Run:
     equity: Columns
     beliefs: Columns
     mids: Columns
+    predictions: Columns | None = None
+    funding: Columns | None = None
 
     @property
     def money_scale(self) -> int:
@@ -173,7 +199,10 @@ def read_run(folder: str | Path) -> Run:
         name: _read_table(folder / f"{name}.parquet", dtype, _USED.get(name, dtype.names or ()))
         for name, dtype in _TABLES.items()
     }
-    for name in _SORTED:
+    for name, dtype in _PERHAPS.items():
+        if (folder / f"{name}.parquet").exists():
+            tables[name] = _read_table(folder / f"{name}.parquet", dtype, dtype.names or ())
+    for name in (*_SORTED, *(name for name in _PERHAPS if name in tables)):
         ts = tables[name]["ts"]
         if len(ts) and (back := np.flatnonzero(np.diff(ts) < 0)).size:
             raise RunError(
@@ -199,11 +228,13 @@ def _read_info(path: Path) -> RunInfo:
 
 
 def _read_table(path: Path, dtype: np.dtype, used: tuple[str, ...]) -> Columns:
+    newer = _NEWER.get(path.stem, {})
+    wanted = tuple(dict.fromkeys((*used, *newer)))
     if not path.exists():
         raise RunError(f"{path}: missing; the run did not finish or the folder was changed")
     try:
         known = pl.read_parquet_schema(path)
-        frame = pl.read_parquet(path, columns=[name for name in used if name in known])
+        frame = pl.read_parquet(path, columns=[name for name in wanted if name in known])
     except (OSError, pl.exceptions.PolarsError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunError(
@@ -212,14 +243,16 @@ def _read_table(path: Path, dtype: np.dtype, used: tuple[str, ...]) -> Columns:
     assert dtype.names is not None
     columns: Columns = {}
     for name in dtype.names:
-        if name not in known and name not in _LATER:
+        if name not in known and name not in _LATER and name not in newer:
             raise RunError(f"{path}: field {name!r} is missing; run the backtest again")
-    for name in used:
+    for name in wanted:
         if name not in known:
-            columns[name] = np.zeros(frame.height, np.int64)
+            if name not in newer:
+                columns[name] = np.zeros(frame.height, np.int64)
             continue
         try:
-            columns[name] = frame[name].to_numpy().astype(dtype[name], copy=False)
+            kind = newer[name] if name in newer else dtype[name]
+            columns[name] = frame[name].to_numpy().astype(kind, copy=False)
         except (TypeError, ValueError):
             raise RunError(f"{path}: field {name!r} does not hold numbers") from None
     return columns

@@ -12,6 +12,8 @@ _MODELS = {
     "proportional": "cancels at our price are shared between those ahead and behind by their sizes",
     "power": "cancels at our price are shared between those ahead and behind by a power of their "
     "sizes",
+    "rank": "who leaves is drawn, the youngest most likely, by a law found in order-by-order data "
+    "of another market",
     "log": "cancels at our price are shared between those ahead and behind by the logarithm of "
     "their sizes",
 }
@@ -41,7 +43,7 @@ def _queue(run: Run) -> Unknown:
     return Unknown(
         "queue",
         f"Our place in the queue is a model ({label}): {told}. The data does not say who left. "
-        "Run again with venue.queue.model=pessimistic and =optimistic to see what hangs on it.",
+        "simmm study fills shows what hangs on it.",
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from simmm.report.compare.pairing import step_ns
 from simmm.report.compare.rows import (
     Row,
@@ -134,7 +136,11 @@ def _common(a: tuple[Run, Report], b: tuple[Run, Report], how: Pairing, quote: s
     step = round(how.step_s * 1e9)
     left, right = (sampled(run, report, how.start_ns, how.end_ns, step) for run, report in (a, b))
     figures = []
-    for key in ("net", *PART_NAMES):
+    for key in ("net", *PART_NAMES, "funding", "forfeited"):
+        if key not in ("net", *PART_NAMES) and not any(
+            side.money is not None and np.any(side.money.parts[key]) for side in (left, right)
+        ):
+            continue
         rows = []
         for side in (left, right):
             assert side.money is not None

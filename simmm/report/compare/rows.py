@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simmm.records import REJECTED, TAKER
+from simmm.records import REJECTED
 from simmm.report.compare.series import (
     Grid,
     Money,
@@ -21,6 +21,7 @@ from simmm.report.compare.series import (
     sharpe,
 )
 from simmm.report.markouts import CLUSTER_NS
+from simmm.report.payments import NOT_MAKER
 from simmm.report.schema import HORIZONS_S, Report
 from simmm.report.tables import Run
 
@@ -247,7 +248,7 @@ def queue_rows(side: Sampled) -> list[Row]:
     rested = (table["end"] != REJECTED) & (table["ahead_at_join"] >= 0)
     rested &= table["level_at_join"] >= 0
     fills = run.fills
-    maker = np.flatnonzero((fills["marks"] & TAKER) == 0)
+    maker = np.flatnonzero((fills["marks"] & NOT_MAKER) == 0)
     first = maker[np.unique(fills["id"][maker], return_index=True)[1]]
     first = np.sort(first[fills["level_at_join"][first] >= 0])
     found = []

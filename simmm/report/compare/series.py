@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simmm.report import payments
 from simmm.report.hourly import worth_at
 from simmm.report.intervals import around, long_run_variance, mean, total
 from simmm.report.performance import LEAST_MEMORY_S, LEAST_SAMPLES
@@ -83,8 +84,9 @@ class Money(NamedTuple):
 def money(run: Run, grid: Grid, end_ns: int) -> Money:
     """Divide the P&L of each step; moves after `end_ns` are nobody's.
 
-    Spread, adverse moves and fees are booked at the fill; holding is what is left of the increment
-    of equity, so that an adverse move booked at once comes back there within its horizon.
+    Spread, adverse moves and fees are booked at the fill, payments when they are made; holding is
+    what is left of the increment of equity, so that an adverse move booked at once comes back there
+    within its horizon.
     """
     fills = run.fills
     equity, position, _ = worth_at(run, grid.ts)
@@ -95,11 +97,18 @@ def money(run: Run, grid: Grid, end_ns: int) -> Money:
     spread = binned(grid, fills["ts"], (fills["mid2"] - 2 * fills["px"]) * signed * unit)
     adverse = binned(grid, fills["ts"], (later - fills["mid2"]) * signed * unit)
     fees = binned(grid, fills["ts"], -2 * fills["fee"] * run.half_quantum)
+    paid = {
+        name: binned(grid, ts, -2 * amounts * run.half_quantum)
+        for name, (ts, amounts) in (
+            ("funding", payments.funding(run)), ("forfeited", payments.forfeited(run)),
+        )
+    }  # fmt: skip
     traded = fills["px"].astype(np.float64) * fills["quantity"] * run.notional_unit
     return Money(
         net,
-        {"spread": spread, "adverse": adverse, "holding": net - spread - adverse - fees,
-         "fees": fees},
+        {"spread": spread, "adverse": adverse,
+         "holding": net - spread - adverse - fees - paid["funding"] - paid["forfeited"],
+         "fees": fees, **paid},
         binned(grid, fills["ts"], traded),
         position[1:] * run.lot,
     )  # fmt: skip

@@ -12,7 +12,17 @@ from typing import Any
 
 from simmm.report import remarks
 from simmm.report.files import PAGE_NAME, write_whole
-from simmm.report.page import beliefs, doubt, fills, lookup, money
+from simmm.report.page import (
+    account,
+    beliefs,
+    counted,
+    doubt,
+    fills,
+    lookup,
+    money,
+    place,
+    reliability,
+)
 from simmm.report.page.course import MOST_DETAILED, build_course
 from simmm.report.page.shell import Html, Section, chart, document, join, tag
 from simmm.report.schema import Report
@@ -47,7 +57,9 @@ def page(run: Run, report: Report) -> str:
         Section("doubt", "Doubt", "Would it have happened?", _doubt(run, report, tables)),
         Section("beliefs", "Beliefs", "Did it know what it was doing?",
                 _beliefs(run, report, charts)),
-        Section("tables", "Tables", "To look up", _tables(run, report, tables)),
+        Section("account", "Account", "Fees, funding, margin, requests",
+                account.account(run, report, charts)),
+        Section("tables", "Tables", "To look up", _tables(run, report, charts, tables)),
     ]  # fmt: skip
     title = f"{report.run.scenario} – simmm"
     return document(title, sections, {"charts": charts, "tables": tables}, head=_head(report),
@@ -107,27 +119,39 @@ def _fills(run: Run, report: Report, charts: dict[str, Any], tables: dict[str, A
         "interval, fills of one minute counting as one piece. Click a name to show or hide it.",
     )  # fmt: skip
     kinds, tables["kinds"] = fills.by_kind(run)
-    small = []
+    small, rest = [], ""
+    drawn = [("queue", "Place in the queue at the join", fills.queue_chart(run, report))]
+    if report.place is not None:
+        made = place.place_chart(run, report)
+        drawn.append(("place", "Place in the queue at the fill", made))
     for name, title, made in (
-        ("queue", "Place in the queue", fills.queue_chart(run, report)),
+        *drawn,
         ("waits", "Time to fill", fills.wait_chart(run, report)),
         ("pace", "Fills over the run", fills.pace_chart(run, report)),
     ):
         charts[name], words = made
         small.append(chart(name, title, words, note="Counts of this run; no interval."))
+    shape = "columns" if len(small) == 4 else "columns three"
+    if report.place is None:
+        rest = tag("p", place.MISSING, class_="note")
     return join(
         tag("div", curve, kinds, class_="columns"),
-        tag("div", *small, class_="columns three"),
+        tag("div", *small, class_=shape),
+        place.way_table(report),
+        rest,
     )
 
 
 def _doubt(run: Run, report: Report, tables: dict[str, Any]) -> Html:
     folder = lookup.shown_folder(run.folder)
     shown, tables["flags"] = doubt.flags(run, report)
+    predicted, tables["reliability"] = reliability.reliability(report)
     return join(
         tag("div", shown, doubt.unknowns(report), class_="columns"),
+        tag("div", predicted, doubt.other_assumptions(report, folder), class_="columns")
+        if report.reliability is not None
+        else join(predicted, doubt.other_assumptions(report, folder)),
         doubt.session(report, folder),
-        doubt.other_assumptions(report, folder),
     )
 
 
@@ -154,7 +178,15 @@ def _beliefs(run: Run, report: Report, charts: dict[str, Any]) -> Html:
     return join(*parts)
 
 
-def _tables(run: Run, report: Report, tables: dict[str, Any]) -> Html:
+def _tables(run: Run, report: Report, charts: dict[str, Any], tables: dict[str, Any]) -> Html:
     by_hour, tables["hours"] = lookup.hours(report)
-    return join(lookup.orders(report), lookup.latency(run), by_hour,
+    refused, tables["refusals"] = counted.refusals(report)
+    made, words = counted.latency_chart(report)
+    if made is None:
+        drawn: Html = tag("p", words, class_="note")
+    else:
+        charts["latency"] = made
+        drawn = chart("latency", "Latency as drawn", words)
+    return join(lookup.orders(report), tag("div", refused, drawn, class_="columns"),
+                counted.latency_table(report), lookup.latency(run), by_hour,
                 lookup.configuration(run, report), lookup.digests(run, report))  # fmt: skip

@@ -11,7 +11,7 @@ simmm.register("bars", (figure, plot, spec) => {
   const count = spec.labels.length;
   const height = 200, top = 8, bottom = 34;
   let left = 38, width = 300;
-  const text = (v) => spec.percent ? `${simmm.number(100 * v, 1)} %` : simmm.number(v, 0);
+  const text = (v) => spec.percent ? `${simmm.number(100 * v, 1)} %` : simmm.number(v, spec.decimals || 0);
 
   function redraw() {
     width = Math.max(220, plot.clientWidth);
@@ -19,15 +19,18 @@ simmm.register("bars", (figure, plot, spec) => {
     const most = (k) => Math.max(0, ...spec.series[k].y);
     const down = spec.stack && spec.series.length > 1 && spec.series[1].on !== false;
     let high = spec.stack ? most(0) : Math.max(0, ...shown.flatMap((one) => one.y));
-    let low = down ? -most(1) : 0;
+    let low = down ? -most(1) : spec.stack ? 0 : Math.min(0, ...shown.flatMap((one) => one.y));
     if (!(high > low)) high = 1;
     high *= 1.04; low *= 1.04;
-    const ticks = simmm.ticks(low, high, 4).filter((v) => spec.percent || Number.isInteger(v));
+    const all = simmm.ticks(low, high, 4);
+    const ticks = all.filter((v) => spec.percent || spec.decimals || Number.isInteger(v));
+    ticks.step = all.step;
     const Y = (v) => top + (height - top - bottom) * (1 - (v - low) / (high - low));
     const out = [`<svg width="${width}" height="${height}" role="img" aria-label="bars">`];
     for (const v of ticks) {
       const y = Math.round(Y(v)) + 0.5;
-      const label = spec.percent ? `${simmm.number(100 * v, 100 * ticks.step < 1 ? 1 : 0)} %` : simmm.number(Math.abs(v), 0);
+      const label = spec.percent ? `${simmm.number(100 * v, 100 * ticks.step < 1 ? 1 : 0)} %`
+        : spec.decimals ? simmm.tickText(v, ticks.step) : simmm.number(Math.abs(v), 0);
       out.push(`<line x1="${left}" x2="${width}" y1="${y}" y2="${y}" class="${v === 0 ? "axis" : "grid"}"/>`,
         `<text x="${left - 5}" y="${y + 4}" class="end">${label}</text>`);
     }

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simmm.records import NO_ASK, NO_BID
+from simmm.report import payments
 from simmm.report.page.pack import Thinning, packed
 from simmm.report.schema import SPLIT_HORIZON_S, Report
 from simmm.report.tables import Run
@@ -15,7 +16,7 @@ from simmm.report.words import fixed
 #: Above this many fills their details (place, wait, edge) are left out, never the fills.
 MOST_DETAILED = 100_000
 BUY_BIT = 128  # of a packed mark: the fill bought
-PARTS = ("spread", "adverse", "holding", "fees")
+PARTS = ("spread", "adverse", "holding", "fees", "funding", "forfeited")
 _SHADES = 400
 _NEARLY = 0.95
 
@@ -62,9 +63,12 @@ def parts_at(run: Run, instants: np.ndarray) -> dict[str, np.ndarray]:
     young = now * (held[made] - held[ripe]) - (entered[made] - entered[ripe])
     adverse = (moved[ripe] + young) * scale
     paid = running(2.0 * signed * fills["px"])[made]
-    net = (now * held[made] - paid) * scale + fees
+    funding = -2.0 * payments.funding(run).until(instants)
+    forfeited = -2.0 * payments.forfeited(run).until(instants)
+    net = (now * held[made] - paid) * scale + fees + funding + forfeited
     parts = {"net": net, "spread": spread, "adverse": adverse,
-             "holding": net - spread - adverse - fees, "fees": fees}  # fmt: skip
+             "holding": net - spread - adverse - fees - funding - forfeited, "fees": fees,
+             "funding": funding, "forfeited": forfeited}  # fmt: skip
     return {name: values * run.half_quantum for name, values in parts.items()}
 
 
@@ -104,7 +108,7 @@ def build_course(run: Run, report: Report) -> Course:
                     "x": samples.x(), **samples.line(equity["position"], run.lot)}],
     }  # fmt: skip
     names = {"net": "net", "spread": "spread", "adverse": "adverse moves", "holding": "holding",
-             "fees": "fees"}  # fmt: skip
+             "fees": "fees", "funding": "funding", "forfeited": "forfeited"}  # fmt: skip
     money = {
         "title": "Equity", "unit": run.market.quote, "height": 200, "zero": True, "decimals": 2,
         "series": [

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from simmm.records import CROSSED, TAKER, THROUGH
+from simmm.records import CROSSED, THROUGH
 from simmm.report import remarks
 from simmm.report.page.money import interval
 from simmm.report.page.shell import Html, commands, field, figure, table, tag
+from simmm.report.payments import NOT_MAKER
 from simmm.report.schema import Report, Session
 from simmm.report.tables import Run
 from simmm.report.words import decimals_for, duration, fixed, numbers, percent, signed
@@ -29,7 +30,7 @@ _FLAGS = {
 def flags(run: Run, report: Report) -> tuple[Html, dict[str, Any]]:
     """Shares of the fills with each flag, as bars, and of those printed at our price."""
     marks, count = run.fills["marks"], report.fills.count
-    printed = int(np.count_nonzero((marks & (TAKER | CROSSED | THROUGH)) == 0))
+    printed = int(np.count_nonzero((marks & (NOT_MAKER | CROSSED | THROUGH)) == 0))
     told = list(report.fills.flagged.items())
     at = next((k + 1 for k, (name, _) in enumerate(told) if name == "through"), len(told))
     told.insert(at, ("printed", printed / count if count else None))
@@ -76,7 +77,8 @@ def other_assumptions(report: Report, folder: str) -> Html:
     current = str(report.run.queue.get("model", ""))
     base = f"simmm backtest {folder}/scenario.yaml"
     models = [name for name in ("pessimistic", "proportional", "optimistic") if name != current]
-    lines = [f"{base} --set venue.queue.model={name}" for name in models]
+    lines = [f"simmm study fills {folder}/scenario.yaml"]
+    lines += [f"{base} --set venue.queue.model={name}" for name in models]
     told = []
     for name in ("entry", "response"):
         value = report.run.latency.get(name)
@@ -99,8 +101,10 @@ def other_assumptions(report: Report, folder: str) -> Html:
     return tag(
         "div",
         tag("h3", "The same run under other assumptions"),
-        tag("p", "One run stands for one set of assumptions. These run it again with another queue "
-            "model, latency half as long again, or a maker fee 1 bps higher; set the results "
+        tag("p", "One run stands for one set of assumptions. The first command runs it under every "
+            "queue model, with and without extra latency, and shows how much of the result is the "
+            "fill model. The others run it with another queue model, latency half as long again, "
+            "or a maker fee 1 bps higher; set the results "
             "beside this one with ", tag("code", f"simmm compare {folder} RUN"), ".",
             class_="words"),
         commands(lines),

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from simmm.records import CROSSED, NO_ASK, NO_BID, REJECTED, TAKER, THROUGH, UNSEEN
+from simmm.records import CROSSED, NO_ASK, NO_BID, REJECTED, THROUGH, UNSEEN
 from simmm.report.intervals import mean, weighted_mean
 from simmm.report.markouts import CLUSTER_NS
+from simmm.report.page.place import place_counts, place_labels
 from simmm.report.page.shell import Html, figure, tag
+from simmm.report.payments import NOT_MAKER
 from simmm.report.schema import SPLIT_HORIZON_S, Estimate, Report
 from simmm.report.tables import Run
 from simmm.report.words import fixed, moment, percent
 
 #: Horizons of the markout curve, seconds; those of the report are taken from it.
 CURVE_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
-_PLACES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 _WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _BINS_S = (60, 120, 300, 600, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400)
 _MOST_HOURS = 24
@@ -115,7 +116,7 @@ def _groups(run: Run) -> dict[str, np.ndarray]:
     """Masks over the fills: by side, by place at the join, by how they came."""
     fills = run.fills
     marks, side, level = fills["marks"], fills["side"], fills["level_at_join"]
-    maker = (marks & TAKER) == 0
+    maker = (marks & NOT_MAKER) == 0
     known = maker & (level >= 0)
     assumed, beyond = (marks & CROSSED) != 0, (marks & THROUGH) != 0
     groups = {
@@ -229,7 +230,7 @@ def queue_chart(run: Run, report: Report) -> tuple[dict[str, Any], str]:
     """Histogram of the place at the join, of orders that rested and of those that filled."""
     orders, fills, shown = run.orders, run.fills, report.queue.shown
     resting = (orders["end"] != REJECTED) & (orders["ahead_at_join"] >= 0)
-    maker = (fills["marks"] & TAKER) == 0
+    maker = (fills["marks"] & NOT_MAKER) == 0
     _, first = np.unique(fills["id"][maker], return_index=True)
     unit = shown / run.lot if shown else 1.0
     series = []
@@ -239,15 +240,11 @@ def queue_chart(run: Run, report: Report) -> tuple[dict[str, Any], str]:
          fills["level_at_join"][maker][first]),
     ):  # fmt: skip
         times = ahead[level >= 0] / unit
-        edges = np.searchsorted(_PLACES, times[times > 0], side="left")
-        bins = [int(np.count_nonzero(times == 0)),
-                *np.bincount(edges, minlength=len(_PLACES) + 1).tolist()]  # fmt: skip
+        bins = place_counts(times)
         series.append({"name": f"{name} ({len(times):,})", "colour": colour,
                        "y": [number / max(1, len(times)) for number in bins]})  # fmt: skip
-    times_sign = "×" if shown else ""
-    labels = ["nobody", *(f"≤ {edge:g}{times_sign}" for edge in _PLACES),
-              f"> {_PLACES[-1]:g}{times_sign}"]  # fmt: skip
-    chart = {"kind": "bars", "labels": labels, "series": series, "percent": True,
+    chart = {"kind": "bars", "labels": place_labels(shown), "series": series,
+             "percent": True,
              "axis": "ahead of us when we joined, × the size others showed"}  # fmt: skip
     queue = report.queue
     told = "No order rested."
@@ -269,7 +266,7 @@ def queue_chart(run: Run, report: Report) -> tuple[dict[str, Any], str]:
 def wait_chart(run: Run, report: Report) -> tuple[dict[str, Any], str]:
     """Histogram of the time from placing to each maker fill."""
     fills = run.fills
-    maker = (fills["marks"] & TAKER) == 0
+    maker = (fills["marks"] & NOT_MAKER) == 0
     waits = (fills["ts"] - fills["placed_ts"])[maker] / 1e9
     bins = np.bincount(np.searchsorted(_WAITS_S, waits), minlength=len(_WAITS_S) + 1)
     chart = {"kind": "bars", "percent": True, "axis": "time from placing to fill",

@@ -20,7 +20,7 @@ _QUANTILES = (("p05", "5 %"), ("p25", "25 %"), ("p50", "median"), ("p75", "75 %"
 
 
 def orders(report: Report) -> Html:
-    """Orders by fate, requests and refusals."""
+    """Orders by fate, requests, inventory."""
     found, fills = report.orders, report.fills
     placed = max(1, found.placed)
     ends = [
@@ -43,17 +43,12 @@ def orders(report: Report) -> Html:
         ("taker fills", field("fills.taker", fills.taker, f"{fills.taker:,}")),
         ("fees paid", field("fills.fees_paid", fills.fees_paid, fixed(fills.fees_paid, 2))),
     ]  # fmt: skip
-    refusals: list[tuple[object, ...]] = [
-        (name, field(f"orders.refusals.{name}", number, f"{number:,}"))
-        for name, number in found.refusals.items()
-    ]
     return tag(
         "div",
         _block("Orders by fate", table(("fate", "orders", "of those taken in"), ends)),
         _block("Orders in figures", table(("", ""), ratios)),
-        _block("Refusals", table(("reason", "requests"), refusals or [("none", "0")])),
         _block("Inventory and quoting", _inventory(report)),
-        class_="columns four",
+        class_="columns three",
     )
 
 
@@ -85,8 +80,8 @@ def _inventory(report: Report) -> Html:
 def latency(run: Run) -> Html:
     """Time of orders to the exchange and of answers and notices back.
 
-    As they were drawn, except behind a feed, where answers and notices wait for it too. What was
-    told never (the run ended first) is left out and counted.
+    Behind a feed answers and notices wait for it too. What was told never (the run ended first) is
+    left out and counted.
     """
     rows, orders = [], run.orders
     sent, answered = orders["sent_ts"], orders["answered_ts"]
@@ -100,7 +95,7 @@ def latency(run: Run) -> Html:
     rows.append(_quantile_row("fill to the maker", waited))
     rows.append(_quantile_row("placing to fill", (fills["ts"] - fills["placed_ts"]) / 1e9))
     head = ("", *(label for _, label in _QUANTILES), "count")
-    title = "Latency as drawn" if run.info.session is None else "Latency"
+    title = "Latency of orders and fills"
     untold, unanswered = int(np.count_nonzero(~known)), int(np.count_nonzero(answered >= NEVER))
     lost = [f"{number:,} {name}{'' if number == 1 else 's'}"
             for number, name in ((untold, "fill"), (unanswered, "answer")) if number]  # fmt: skip

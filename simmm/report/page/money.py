@@ -27,7 +27,8 @@ _MEANING = {
     "adverse": f"the mid within {SPLIT_HORIZON_S:g} s of fills",
     "holding": "positions after that",
     "fees": "less rebates",
-    "funding": "",
+    "funding": "paid on the position held",
+    "forfeited": "what a liquidation's backstop took",
 }
 _WHOLE = 1.05  # a fall of at most this times the loss of the run is the loss of the run
 NONE = tag("span", "no interval", class_="faint")

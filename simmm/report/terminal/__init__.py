@@ -12,7 +12,7 @@ from rich.console import Console
 
 from simmm.report.build import load
 from simmm.report.schema import Report
-from simmm.report.terminal import activity, context, profit
+from simmm.report.terminal import account, activity, context, profit
 from simmm.report.terminal.parts import side_by_side
 from simmm.report.terminal.session import session
 
@@ -47,6 +47,8 @@ def render(run: Report | str | Path, console: Console, folder: str | Path | None
         (profit.split(report, console), profit.course(report, console)),
         (activity.markouts(report), activity.queue(report)),
         (activity.orders(report), profit.inventory(report)),
+        (account.predictions(report), account.account(report)),
+        (account.refusals(report), account.latency(report)),
         (profit.hours(report), activity.calibration(report)),
         (context.unknowns(report), context.configuration(report)),
     ):

@@ -16,6 +16,7 @@ _FLAG_NAMES = {
     "unseen": ("unseen level", "price not shown at the join"),
     "stale_mid": ("stale mid", "a side of the book missing"),
 }
+_WAYS = {"queue": "by the queue", "through": "by a print beyond", "crossed": "crossed"}
 _PLACES = (("p05", "5 %"), ("p25", "25 %"), ("p50", "median"), ("p75", "75 %"), ("p95", "95 %"),
            ("mean", "mean"))  # fmt: skip
 
@@ -75,6 +76,10 @@ def queue(report: Report) -> RenderableType:
         table.add_row(name, *cells, percent(alone), f"{count:,}")
         if place.shown is not None:
             table.add_row(" × shown", *(fixed(times.get(key), 2) for key, _ in _PLACES), "", "")
+    left = report.place
+    if left is not None and left.fills:
+        places = [fixed(left.at_fill.get(key), decimals) for key, _ in _PLACES]
+        table.add_row("at the fill", *places, percent(left.alone_at_fill), f"{left.fills:,}")
     shown = ""
     if place.shown is not None:
         shown = (
@@ -90,8 +95,23 @@ def queue(report: Report) -> RenderableType:
             f" Fills came {told[2]} after placing (median; half of them {told[1]} to {told[3]}, "
             f"5 % within {told[0]}, 95 % within {told[4]}; mean {told[5]})."
         )
-    note = f"Model: {model}. Base units ahead when an order joined{shown}.{times_told}"
+    note = (
+        f"Model: {model}. Base units ahead when an order joined{shown}{_at_fill(report)}."
+        f"{times_told}"
+    )
     return section("Queue", table, note=note)
+
+
+def _at_fill(report: Report) -> str:
+    """What the row of fills holds, and how they came about."""
+    found = report.place
+    if found is None:
+        return "; places at the fill were not recorded"
+    ways = ", ".join(
+        f"{_WAYS[way.name]} {percent(way.share)}" for way in found.ways if way.fills
+    )  # fmt: skip
+    told = "; at the fill: just before what filled it, of each maker fill"
+    return f"{told} ({ways})" if ways else told
 
 
 def orders(report: Report) -> RenderableType:
