@@ -185,9 +185,9 @@ class Queue(Section, frozen=True):
         Annotated[
             float,
             Meta(
-                description="Of `rank` and `rank_tracked`: logarithm of the weight of an order that is "
-                "larger than what was cancelled; one of just that size weighs 1. Nothing: the "
-                "model's own.",
+                description="Of `rank` and `rank_tracked`: logarithm of the weight of an order "
+                "that is larger than what was cancelled; one of just that size weighs 1. "
+                "Nothing: the model's own.",
                 ge=-50.0,
                 le=0.0,
             ),
