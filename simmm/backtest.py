@@ -302,7 +302,7 @@ def describe(
             "rows_outside_window": int(simulation.venue_books["dropped"][0]),
         },
         "queue": queue_facts(simulation),
-        "rules": None if rules is None else rules_facts(rules, simulation),
+        "rules": {} if rules is None else rules_facts(rules, simulation),
         "budget": budget_facts(simulation),
         "liquidation": liquidation_facts(simulation),
         "latency": resolved.values()["venue"]["latency"],

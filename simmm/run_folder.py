@@ -19,7 +19,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simmm.errors import RunError
-from simmm.records import BeliefRow, EquityRow, FillRow, IntentRow, MidRow, OrderRow
+from simmm.records import (
+    BeliefRow,
+    EquityRow,
+    FillRow,
+    FundingRow,
+    IntentRow,
+    MidRow,
+    OrderRow,
+    PredictionRow,
+)
 from simmm.strategy.load import Strategy
 
 ROWS_PER_GROUP = 1 << 16
@@ -30,7 +39,10 @@ TABLE_ROWS = {
     "equity": EquityRow,
     "beliefs": BeliefRow,
     "mids": MidRow,
+    "predictions": PredictionRow,
+    "funding": FundingRow,
 }
+SOMETIMES = ("predictions", "funding")  # not written where they have no rows
 
 
 def default_folder(scenario: str, now: datetime | None = None) -> Path:
@@ -135,9 +147,10 @@ class RunFolder:
             (self.partial / name).write_text(text, encoding="utf-8")
 
     def close_tables(self) -> None:
-        """Write all tables to the end, empty ones too."""
+        """Write all tables to the end; empty ones too, but for those that few runs have."""
         for table in self._dtypes:
-            self._flush(table)
+            if table not in SOMETIMES or table in self._pending or table in self._writers:
+                self._flush(table)
         for table, writer in self._writers.items():
             with self.writing(f"{table}.parquet"):
                 writer.close()

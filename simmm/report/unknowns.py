@@ -147,29 +147,47 @@ def _latency(run: Run) -> Unknown:
 
 def _venue(run: Run) -> list[Unknown]:
     found = []
-    if "hyperliquid" in run.market.venue.lower():
+    if "hyperliquid" in run.market.venue.lower() and not run.info.rules.get("block_ms"):
         found.append(
             Unknown(
                 "block order",
                 "Hyperliquid puts cancels and post-only orders before takers inside a block. Here "
-                "requests meet a block in the order of their arrival, between blocks.",
+                "requests act when they arrive, between blocks; name the venue's rules "
+                "(venue.rules.exchange) to have them wait.",
             )
         )
-    missing = [name for name in ("funding", "margin") if name in run.info.unmodelled]
-    if missing:
+    if "funding" in run.info.unmodelled:
+        why = "neither the tape nor a table tells rates" if run.info.rules else "not modelled"
+        found.append(Unknown("funding", f"Funding counts as zero: {why}."))
+    if "margin" in run.info.unmodelled:
         found.append(
             Unknown(
-                " and ".join(missing),
-                f"{' and '.join(missing).capitalize()} "
-                f"{'are' if len(missing) > 1 else 'is'} not modelled and count as zero: no "
-                "payments, no liquidation, no limit by collateral.",
+                "margin",
+                "Margin is not modelled: every order is afforded, nothing is liquidated.",
             )
         )
-    found.append(
-        Unknown(
-            "venue limits",
-            "Rate limits, outages, self-trade rules and fee tiers that move with volume are not "
-            "modelled.",
+    else:
+        found.append(
+            Unknown(
+                "margin",
+                "What open orders ask of the margin is our reading of the venue's rules, and "
+                "auto-deleveraging is not modelled: the backstop always takes the position.",
+            )
         )
-    )
+    if run.info.rules.get("mark") == "middle of the book":
+        found.append(
+            Unknown(
+                "mark",
+                "The tape tells no mark price; the middle of the book stands in for it.",
+            )
+        )
+    if not run.info.rules:
+        found.append(
+            Unknown(
+                "venue limits",
+                "Rate limits, self-trade rules and fee tiers that move with volume are not "
+                "modelled; venue.rules.exchange names a venue that has them.",
+            )
+        )
+    found.append(Unknown("outages", "Outages of the venue are not modelled."))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simmm.scenario.schema import Latency
+from simmm.scenario.latency import Latency
 
 _KINDS = ("new", "cancel", "modify")  # requests that may have a latency of their own
 

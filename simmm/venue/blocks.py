@@ -43,7 +43,7 @@ def block_end(window: Any, venue: Any, arrival_ts: int) -> int:
 @kernel
 def acts_later(venue: Any, request: Any, ts: int) -> bool:
     """Return whether a request waits for the end of its block at `ts`, and let it."""
-    if venue.market.block_ns == 0 or ts <= venue.now or venue.n_waiting == WAITING:
+    if venue.market.block_ns == 0 or ts < venue.now or venue.n_waiting == WAITING:
         return False
     tif = request.tif
     if request.kind == MODIFY:

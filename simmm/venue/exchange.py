@@ -200,6 +200,7 @@ def apply_packets(
                     break
                 read_mid(venue, book, out)
                 if venue.mark_moved:
+                    venue.now = ts
                     watch_margin(venue, book, mail, out)
                     if mail.response_tail != answers:
                         break
@@ -388,6 +389,8 @@ def act_due(venue: Any, book: Any, mail: Any, out: Any) -> None:
     """Do what is due by itself; at one time first fee tier, then funding, then scheduled cancel."""
     read_mid(venue, book, out)
     venue.now = next_due_ts(venue)
+    if venue.mark_moved:
+        watch_margin(venue, book, mail, out)
     if venue.account.next_day_ts == venue.now:
         venue.account.next_day_ts += DAY_NS
         set_fee_tier(venue.account, venue.market)

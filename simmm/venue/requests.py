@@ -96,6 +96,7 @@ def _refuse_new(venue: Any, mail: Any, out: Any, request: Any, reason: int) -> N
     slot = free_slot(venue)
     _fill_in(venue, slot, request, request.id)
     order = venue.orders[slot]
+    order.quantity = request.quantity
     order.answered_ts = _answer(venue, mail, request, REJECTED, reason, request.id, 0, 0, order.oid)
     venue.rejections[reason] += 1
     end_order(venue, out, slot, REJECTED, reason)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from simmm.book import shown
 from simmm.jit import kernel
 from simmm.records import SELF_TRADE, TAKER
 from simmm.venue.checks import opposite_best
@@ -18,14 +19,11 @@ def take_liquidity(venue: Any, book: Any, mail: Any, out: Any, slot: int, marks:
     Where the venue prevents self-trades, own orders that are reached are cancelled.
     """
     order = venue.orders[slot]
-    mask = book.cells.size // 2 - 1
     level_side = 0 if order.side > 0 else 1
     px = opposite_best(venue, book, order.side)
     levels = 0
     while order.leaves > 0 and levels < LEVELS_PER_TAKER and _within(venue, book, order, px):
-        lots = 0
-        if _is_known(book, level_side, px):
-            lots = book.cells[((px & mask) << 1) | level_side] - taken_at(venue, level_side, px)
+        lots = max(shown(book, level_side, px), 0) - taken_at(venue, level_side, px)
         if venue.market.self_trade:
             _meet_own(venue, mail, out, level_side, px, order.leaves, max(lots, 0))
         if lots > 0:
@@ -50,11 +48,6 @@ def _within(venue: Any, book: Any, order: Any, px: int) -> bool:
     if venue.market.self_trade and venue.n_bids > 0:
         last = min(last, venue.orders[venue.bids[venue.n_bids - 1]].px)
     return px >= max(order.px, last)
-
-
-@kernel
-def _is_known(book: Any, side: int, px: int) -> bool:
-    return px >= book.edge[1] if side else px <= -book.edge[0]
 
 
 @kernel

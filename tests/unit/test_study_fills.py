@@ -20,7 +20,7 @@ from simmm.errors import RunError, ScenarioError
 from simmm.report.compare import compare
 from simmm.report.schema import Estimate
 from simmm.scenario import load_scenario
-from simmm.scenario.schema import Delay, Latency
+from simmm.scenario.latency import Delay, Latency
 from simmm.study import fills
 from simmm.study.fills_page import page
 from simmm.study.fills_terminal import render
