@@ -103,4 +103,6 @@ def _take(maker: Any, mail: Any, out: Any) -> None:
     room = maker.max_position - side * maker.position - exposure(maker, side)
     lots = min(abs(lots), room)
     if quanta > 0 and is_large_enough(maker, quanta, lots):
-        send_new(maker, mail, out, side, quanta, lots, IOC, 1 if wanted.go_flat else 0)
+        # Where the venue knows reduce-only orders, going flat can't turn the position round.
+        reduce_only = 1 if wanted.go_flat and maker.market.n_tiers > 0 else 0
+        send_new(maker, mail, out, side, quanta, lots, IOC, reduce_only)
