@@ -1,0 +1,271 @@
+"""Learns the rank law's numbers from a tape and the real fates of its orders.
+
+Two answers to one question. The *likelihood* says which exponents make the real victims of cancels
+most likely, each cancel by itself. The *filter* says with which exponents simulated orders have
+the best places and times of fills: draws that run on without learning from their own
+contradictions want a sharper law. The engine simulates, so the filter's are the ones to use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from simmm.errors import VenueError
+from simmm.fitting.queue_victims import Likelihood, likelihood, victims
+from simmm.validation.models import fitted, model
+from simmm.validation.probes import (
+    LEAST_FILLS,
+    LEAST_ORDERS,
+    SECOND,
+    Population,
+    Progress,
+    enough_orders,
+    joins,
+    patient,
+    real_orders,
+)
+from simmm.validation.rows import Rows
+from simmm.validation.scores import Blocks, Mids, Sums, blocks, mids, sums
+from simmm.validation.simulate import simulate
+
+BLOCK_NS = 30 * SECOND
+RESAMPLES = 1000
+DRAWS = 16
+FORMS = ("rank", "rank_tracked")
+ALPHAS = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
+LOG_KAPPAS = (-1.0, -2.0, -3.0, -4.0, -5.0, -6.0)
+#: What the filter makes small, by population: each as a part of what pessimistic has.
+JUDGED = {"R": ("position",), "RP": ("time", "position")}
+_WITHOUT_SIZES = ("rank_scalar",)  # kappa means nothing to it
+
+
+class FilterFit(msgspec.Struct, frozen=True):
+    """The exponents with which one form's simulated orders come nearest to the real ones."""
+
+    form: str
+    alpha: float
+    log_kappa: float
+    loss: float  # mean of the judged scores, as parts of pessimistic's
+    alpha_low: float  # 95 % of resamples choose an alpha from here
+    alpha_high: float  # to here
+    log_kappa_low: float
+    log_kappa_high: float
+    shipped_alpha: float
+    shipped_log_kappa: float
+    shipped_loss: float
+    gain: float  # shipped loss - loss
+    gain_low: float  # 95 % of resamples
+    gain_high: float
+    grid: list[tuple[float, float, float]]  # alpha, log kappa, loss
+
+
+class QueueFit(msgspec.Struct, frozen=True):
+    """Everything `simmm fit queue` says."""
+
+    from_ts: int  # ns
+    to_ts: int
+    cancels: int  # at best prices, with the whole queue known
+    partial: int  # of these, those that left their order in the queue
+    likelihood: Likelihood | None
+    filters: list[FilterFit]
+    adds: int  # orders that joined or improved the best price
+    median_add: float  # lots
+    mean_add: float
+    sizes: list[tuple[int, int]]  # lots, orders; the most frequent first
+    remarks: list[str]
+
+
+def fit_queue(
+    rows: Rows,
+    orders: np.ndarray,
+    from_ts: int,
+    to_ts: int,
+    *,
+    forms: Sequence[str] = FORMS,
+    whole_grid: bool = True,
+    draws: int = DRAWS,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> QueueFit:
+    """Fit the rank law to orders that joined in [from_ts, to_ts).
+
+    Parameters
+    ----------
+    orders
+        Array of `simmm.validation.truth.Order`, every order of the market.
+    forms
+        Which forms of the law get exponents by the filter.
+    whole_grid
+        Try every pair of exponents; else alpha first and then log kappa, in a third of the time.
+
+    Raises
+    ------
+    VenueError
+        If there are too few orders.
+    """
+    remarks: list[str] = []
+    data = victims(rows, orders, from_ts, to_ts)
+    chance: Likelihood | None = None
+    try:
+        chance = likelihood(data, BLOCK_NS)
+    except VenueError as error:
+        remarks.append(f"no likelihood: {error}")
+    populations = _known_by(rows, orders, from_ts, to_ts)
+    filters = _Filters(rows, populations, from_ts, draws, seed, progress)
+    added = orders[(orders["dist"] <= 0) & _within(orders["add_ts"], from_ts, to_ts)]["lots"]
+    lots, counts = np.unique(added, return_counts=True)
+    often = np.argsort(-counts, kind="stable")[:20]
+    return QueueFit(
+        from_ts=from_ts,
+        to_ts=to_ts,
+        cancels=data.cancels,
+        partial=data.partial,
+        likelihood=chance,
+        filters=[filters.fit(form, whole_grid) for form in forms],
+        adds=len(added),
+        median_add=float(np.median(added)) if len(added) else 0.0,
+        mean_add=float(added.mean()) if len(added) else 0.0,
+        sizes=[(int(lots[k]), int(counts[k])) for k in often],
+        remarks=remarks,
+    )
+
+
+def _known_by(rows: Rows, orders: np.ndarray, from_ts: int, to_ts: int) -> list[Population]:
+    """Return the populations whose fate was decided before `to_ts`: nothing later is looked at."""
+    decided = orders[~joins(orders) | ((orders["end_ts"] > 0) & (orders["end_ts"] < to_ts))]
+    populations = [
+        real_orders(decided, rows, from_ts, to_ts),
+        patient(orders, rows, from_ts, to_ts),
+    ]
+    lacking = [
+        f"{one.name} has {len(one.probes)} orders" for one in populations if not enough_orders(one)
+    ]
+    if lacking:
+        raise VenueError(
+            f"too few orders to learn from: {', '.join(lacking)}; at least {LEAST_ORDERS}, of them "
+            f"{LEAST_FILLS} that filled"
+        )
+    return populations
+
+
+def _within(ts: np.ndarray, low: int, high: int) -> np.ndarray:
+    return (ts >= low) & (ts < high)
+
+
+class _Point(NamedTuple):
+    """Scores of one pair of exponents, as sums by block, in the order of `JUDGED`."""
+
+    alpha: float
+    log_kappa: float
+    sums: list[Sums]
+
+
+class _Filters:
+    """Scores pairs of exponents on populations."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        populations: list[Population],
+        from_ts: int,
+        draws: int,
+        seed: int,
+        progress: Progress | None,
+    ) -> None:
+        self._rows, self._populations, self._progress = rows, populations, progress
+        self._draws, self._seed = draws, seed
+        self._mids: Mids = mids(rows)
+        self._blocks: list[Blocks] = [
+            blocks(one.probes["join_ts"], from_ts, BLOCK_NS, RESAMPLES, seed) for one in populations
+        ]
+        self._reference = self._point("pessimistic", 0.0, 0.0)
+
+    def fit(self, form: str, whole_grid: bool) -> FilterFit:
+        """Return the best exponents of a form on the grid."""
+        shipped = model(form).constants
+        usual = (shipped["alpha"], shipped.get("log_kappa", 0.0))
+        log_kappas = (0.0,) if form in _WITHOUT_SIZES else LOG_KAPPAS
+        if whole_grid:
+            points = self._try(form, [(a, k) for a in ALPHAS for k in log_kappas], [usual])
+        else:
+            points = self._try(form, [(a, usual[1]) for a in ALPHAS], [usual])
+            alpha = min(points, key=self._whole_loss).alpha
+            points += self._try(form, [(alpha, k) for k in log_kappas if k != usual[1]], [])
+        return self._best(form, points, usual)
+
+    def _try(
+        self, form: str, pairs: list[tuple[float, float]], also: list[tuple[float, float]]
+    ) -> list[_Point]:
+        pairs = pairs + [pair for pair in also if pair not in pairs]
+        points = []
+        for k, (alpha, log_kappa) in enumerate(pairs):
+            if self._progress is not None:
+                self._progress(f"fit {form}", k, len(pairs))
+            points.append(self._point(form, alpha, log_kappa))
+        return points
+
+    def _best(self, form: str, points: list[_Point], usual: tuple[float, float]) -> FilterFit:
+        """Choose among points, and see what resamples choose."""
+        losses = np.array([self._whole_loss(point) for point in points])
+        drawn = np.stack([self._losses(point) for point in points])  # (points, resamples)
+        best, chosen = int(losses.argmin()), drawn.argmin(axis=0)
+        alphas, log_kappas = (
+            np.array([p.alpha for p in points]),
+            np.array([p.log_kappa for p in points]),
+        )
+        at = [(p.alpha, p.log_kappa) for p in points].index(usual)
+        alpha_low, alpha_high = np.percentile(alphas[chosen], [2.5, 97.5])
+        kappa_low, kappa_high = np.percentile(log_kappas[chosen], [2.5, 97.5])
+        gain_low, gain_high = np.percentile(drawn[at] - drawn[best], [2.5, 97.5])
+        return FilterFit(
+            form=form,
+            alpha=points[best].alpha,
+            log_kappa=points[best].log_kappa,
+            loss=float(losses[best]),
+            alpha_low=float(alpha_low),
+            alpha_high=float(alpha_high),
+            log_kappa_low=float(kappa_low),
+            log_kappa_high=float(kappa_high),
+            shipped_alpha=usual[0],
+            shipped_log_kappa=usual[1],
+            shipped_loss=float(losses[at]),
+            gain=float(losses[at] - losses[best]),
+            gain_low=float(gain_low),
+            gain_high=float(gain_high),
+            grid=[
+                (p.alpha, p.log_kappa, float(loss)) for p, loss in zip(points, losses, strict=True)
+            ],
+        )
+
+    def _point(self, form: str, alpha: float, log_kappa: float) -> _Point:
+        one = model(form)
+        if one.drawn:
+            one = fitted(form, alpha, log_kappa, "grid")
+        found = []
+        for population, by in zip(self._populations, self._blocks, strict=True):
+            outcomes = simulate(self._rows, population, one, self._draws, self._seed)
+            found.append(sums(population, outcomes, self._mids, by))
+        return _Point(alpha, log_kappa, found)
+
+    def _whole_loss(self, point: _Point) -> float:
+        """Return the mean of the judged scores as parts of the reference's."""
+        ones = [np.ones((1, by.number)) for by in self._blocks]
+        return float(self._weighed(point, ones)[0])
+
+    def _losses(self, point: _Point) -> np.ndarray:
+        """Return the same of each resample."""
+        return self._weighed(point, [by.weights for by in self._blocks])
+
+    def _weighed(self, point: _Point, weights: list[np.ndarray]) -> np.ndarray:
+        parts = []
+        pairs = zip(self._populations, point.sums, self._reference.sums, strict=True)
+        for by, (population, figures, reference) in zip(weights, pairs, strict=True):
+            for name in JUDGED[population.name]:
+                bottom = np.maximum(by @ reference.above[name], 1e-300)
+                parts.append(by @ figures.above[name] / bottom)
+        found: np.ndarray = np.mean(parts, axis=0)
+        return found

@@ -1,0 +1,1 @@
+"""Scores simulated fills against what really happened to real orders."""
