@@ -31,7 +31,7 @@ class ExchangeSettings:
         Hour of the first funding rate of a table, and the rates, 1e-12 an hour.
     """
 
-    market: dict[str, int | float | list[int] | list[float]] = field(default_factory=dict)
+    market: dict[str, int | float | list[int | float]] = field(default_factory=dict)
     account: dict[str, int] = field(default_factory=dict)
     budget: dict[str, int] = field(default_factory=dict)
     rates_from_ns: int = 0

@@ -154,8 +154,25 @@ PAIRS = [
 
 def test_every_response_is_walked_in_every_state() -> None:
     assert {(state, kind) for state, kind, _, _ in PAIRS} == {
-        (state, kind) for state in STATES for kind in range(len(records.RESPONSE_NAMES))
-    }
+        (state, kind) for state in STATES for kind in range(EXPIRED + 1)
+    }  # what comes after concerns the account, not an order
+
+
+def test_funding_moves_the_makers_cash_and_no_order() -> None:
+    desk = _in_state(RESTING)
+    before = int(desk.maker.cash)
+    desk.hear(records.FUNDED, id=0, fee=250)
+    assert (desk.state, int(desk.maker.cash)) == (RESTING, before - 250)
+    desk.hear(records.FUNDED, id=0, fee=-100)
+    assert int(desk.maker.cash) == before - 150
+
+
+@pytest.mark.parametrize("reason", [records.LIQUIDATED, records.LIQUIDATED_ACCOUNT])
+def test_a_liquidated_account_wants_nothing_any_more(reason: int) -> None:
+    desk = _in_state(RESTING)
+    assert desk.maker.halted == 0
+    desk.hear(CANCELLED, reason=reason)
+    assert (desk.state, desk.maker.halted) == (GONE, 1)
 
 
 @pytest.mark.parametrize(("state", "kind", "leaves", "after"), PAIRS)
@@ -343,7 +360,7 @@ def test_a_full_table_sends_no_more() -> None:
 
 def test_an_order_that_takes_is_left_alone() -> None:
     desk = Desk()
-    send_new(desk.maker, desk.mail, desk.out, BID, 101, 3, IOC)
+    send_new(desk.maker, desk.mail, desk.out, BID, 101, 3, IOC, 0)
     assert has_taker(desk.maker)
     assert desk.want() == []
     desk.hear(EXPIRED)
