@@ -118,9 +118,9 @@ class Desk:
         for name, figure in (budget or {}).items():
             self.venue.budget[name] = figure
         hour = int(self.venue.market.funding_ns)
-        if hour > 0:
+        if hour > 0 and not self.venue.account.next_funding_ts:
             self.venue.account.next_funding_ts = (start_ts // hour + 1) * hour
-        if self.venue.market.n_fee_tiers:
+        if self.venue.market.n_fee_tiers and not self.venue.account.next_day_ts:
             self.venue.account.next_day_ts = (start_ts // DAY_NS + 1) * DAY_NS
         self.now = start_ts
         self.packet_ts = -1  # of the newest packet

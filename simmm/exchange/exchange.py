@@ -12,6 +12,7 @@ from simmm.exchange.amounts import Amount, Amounts, Time, scaled, time_ns, time_
 from simmm.exchange.desk import ROWS, Desk, Row, context_row, image_rows, level_row
 from simmm.exchange.heard import AccountState, FillRecord, Heard, OpenOrder
 from simmm.exchange.told import MARGINS, Teller
+from simmm.exchange_settings import settings_of
 from simmm.records import (
     ALO,
     BBO,
@@ -29,7 +30,7 @@ from simmm.records import (
     SCHEDULE_CANCEL,
     TIF_NAMES,
     TRADE,
-    Budget,
+    Market,
 )
 from simmm.rules import VenueRules, venue_rules
 
@@ -104,22 +105,27 @@ class Exchange:
                 f"leverage: {leverage} must lie in 1..{self.rules.largest_leverage} for {symbol}"
             )
         self._amounts = Amounts(market)
-        record = market.to_record()
-        self.rules.write(record, volume_14d)
         self._day = time_ns(f"{date or self.rules.since} 00:00", 0)
         money = self._amounts.money("deposit", deposit)
         if money < 0:
             raise VenueError(f"deposit: {deposit} must not be negative")
-        account = {
-            "margin": MARGINS.index(margin),
-            "deposit": money,
-            "leverage": leverage,
-        }
-        counts: dict[str, int] = {}
-        if budget is not False:
-            counts = _budget(self.rules)
+        settings = settings_of(
+            self.rules,
+            market,
+            self._day,
+            deposit=None if margin == "off" else "0",
+            margin=margin,
+            leverage=leverage,
+            volume_14d=volume_14d,
+            request_budget=budget is not False,
+        )
+        counts = settings.budget
         if not isinstance(budget, bool):
             counts["initial"] = budget
+        record = np.zeros(1, Market)
+        for name, figure in settings.market.items():
+            record[name] = figure
+        account = {**settings.account, "deposit": money}
         self._desk = Desk(record[0], self._day, account, counts, queue=queue)
         self._teller = Teller(self._desk, self.rules, self._amounts)
         self._kernel_ids: dict[int, int] = {}  # by the client's id: the newest order under it
@@ -373,10 +379,3 @@ def _side(side: str) -> int:
     if side not in ("buy", "sell"):
         raise VenueError(f"side: {side!r} is unknown; it is buy or sell")
     return 1 if side == "buy" else -1
-
-
-def _budget(rules: VenueRules) -> dict[str, int]:
-    """Return the fields of a full request budget."""
-    record = np.zeros(1, Budget)
-    rules.write_budget(record)
-    return dict(zip(Budget.names or (), record[0].tolist(), strict=True))

@@ -44,12 +44,17 @@ _WITHOUT_SIZES = ("rank_scalar",)  # kappa means nothing to it
 
 
 class FilterFit(msgspec.Struct, frozen=True):
-    """The exponents with which one form's simulated orders come nearest to the real ones."""
+    """The exponents with which one form's simulated orders come nearest to the real ones.
+
+    A loss is the mean of the judged scores, each as a part of what pessimistic has.
+    """
 
     form: str
-    alpha: float
+    alpha: float  # to be used: the best, where that is surely better than what is shipped
     log_kappa: float
-    loss: float  # mean of the judged scores, as parts of pessimistic's
+    best_alpha: float  # least loss on the grid
+    best_log_kappa: float
+    best_loss: float
     alpha_low: float  # 95 % of resamples choose an alpha from here
     alpha_high: float  # to here
     log_kappa_low: float
@@ -57,10 +62,15 @@ class FilterFit(msgspec.Struct, frozen=True):
     shipped_alpha: float
     shipped_log_kappa: float
     shipped_loss: float
-    gain: float  # shipped loss - loss
+    gain: float  # shipped loss - best loss, with draws that had no part in the choice
     gain_low: float  # 95 % of resamples
     gain_high: float
     grid: list[tuple[float, float, float]]  # alpha, log kappa, loss
+
+    @property
+    def kept(self) -> bool:
+        """Whether the data don't tell the shipped exponents from the best."""
+        return (self.alpha, self.log_kappa) == (self.shipped_alpha, self.shipped_log_kappa)
 
 
 class QueueFit(msgspec.Struct, frozen=True):
@@ -209,45 +219,50 @@ class _Filters:
         return points
 
     def _best(self, form: str, points: list[_Point], usual: tuple[float, float]) -> FilterFit:
-        """Choose among points, and see what resamples choose."""
+        """Choose among points, see what resamples choose, and whether the choice is worth it."""
         losses = np.array([self._whole_loss(point) for point in points])
-        drawn = np.stack([self._losses(point) for point in points])  # (points, resamples)
-        best, chosen = int(losses.argmin()), drawn.argmin(axis=0)
-        alphas, log_kappas = (
-            np.array([p.alpha for p in points]),
-            np.array([p.log_kappa for p in points]),
-        )
-        at = [(p.alpha, p.log_kappa) for p in points].index(usual)
-        alpha_low, alpha_high = np.percentile(alphas[chosen], [2.5, 97.5])
-        kappa_low, kappa_high = np.percentile(log_kappas[chosen], [2.5, 97.5])
-        gain_low, gain_high = np.percentile(drawn[at] - drawn[best], [2.5, 97.5])
+        resampled = np.stack([self._losses(point) for point in points])  # (points, resamples)
+        pairs = np.array([(point.alpha, point.log_kappa) for point in points])
+        best = int(losses.argmin())
+        low, high = np.percentile(pairs[resampled.argmin(axis=0)], [2.5, 97.5], axis=0)
+        gain = gain_low = gain_high = 0.0
+        if tuple(pairs[best]) != usual:
+            # The best of many had lucky draws: it and the usual ones are drawn anew.
+            new = self._point(form, points[best].alpha, points[best].log_kappa, self._seed + 1)
+            old = self._point(form, usual[0], usual[1], self._seed + 1)
+            gain = self._whole_loss(old) - self._whole_loss(new)
+            gains = self._losses(old) - self._losses(new)
+            gain_low, gain_high = np.percentile(gains, [2.5, 97.5]).tolist()
+        alpha, log_kappa = pairs[best].tolist() if gain_low > 0.0 else usual
+        at = [(point.alpha, point.log_kappa) for point in points].index(usual)
         return FilterFit(
             form=form,
-            alpha=points[best].alpha,
-            log_kappa=points[best].log_kappa,
-            loss=float(losses[best]),
-            alpha_low=float(alpha_low),
-            alpha_high=float(alpha_high),
-            log_kappa_low=float(kappa_low),
-            log_kappa_high=float(kappa_high),
+            alpha=alpha,
+            log_kappa=log_kappa,
+            best_alpha=points[best].alpha,
+            best_log_kappa=points[best].log_kappa,
+            best_loss=float(losses[best]),
+            alpha_low=float(low[0]),
+            alpha_high=float(high[0]),
+            log_kappa_low=float(low[1]),
+            log_kappa_high=float(high[1]),
             shipped_alpha=usual[0],
             shipped_log_kappa=usual[1],
             shipped_loss=float(losses[at]),
-            gain=float(losses[at] - losses[best]),
-            gain_low=float(gain_low),
-            gain_high=float(gain_high),
-            grid=[
-                (p.alpha, p.log_kappa, float(loss)) for p, loss in zip(points, losses, strict=True)
-            ],
+            gain=gain,
+            gain_low=gain_low,
+            gain_high=gain_high,
+            grid=[(p.alpha, p.log_kappa, float(x)) for p, x in zip(points, losses, strict=True)],
         )
 
-    def _point(self, form: str, alpha: float, log_kappa: float) -> _Point:
+    def _point(self, form: str, alpha: float, log_kappa: float, seed: int | None = None) -> _Point:
         one = model(form)
         if one.drawn:
             one = fitted(form, alpha, log_kappa, "grid")
         found = []
         for population, by in zip(self._populations, self._blocks, strict=True):
-            outcomes = simulate(self._rows, population, one, self._draws, self._seed)
+            drawn = self._seed if seed is None else seed
+            outcomes = simulate(self._rows, population, one, self._draws, drawn)
             found.append(sums(population, outcomes, self._mids, by))
         return _Point(alpha, log_kappa, found)
 

@@ -8,21 +8,26 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+import numpy as np
 
 from simmm.errors import RunError, ScenarioError, TapeError
 from simmm.nearest import suggestion
+from simmm.records import TRADE
 from simmm.tape.schema import SCHEMA_VERSION, read_info
 from simmm.tape.sources.conversion import tapes_folder
 from simmm.tape.sources.registry import SourceOptions
 from simmm.validation.models import DEFAULT_MODELS
 from simmm.validation.result import Validation
-from simmm.validation.rows import load
-from simmm.validation.run import Settings, time_of, validate
+from simmm.validation.rows import Rows, load
+from simmm.validation.run import Settings, score, time_of
 from simmm.validation.sources import own_fills
 from simmm.validation.sources.market_by_order import build, write_truth
 from simmm.validation.sources.order_rows import NAMES, Layout
+from simmm.validation.truth import read_orders
 
 _BUILDER = 1  # raise it when market-by-order rows give another tape or truth
+#: Orders that rest before the truth begins take some of what is traded, not half of it.
+LEAST_SHARE = 0.5
 Say = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
 
@@ -76,13 +81,40 @@ def run(
         options = SourceOptions(symbol=symbol, price_quantum=tick, lot_size=lot)
         made, truth = tape_and_truth(orders, layout, options, out, notify)
         settings = settings._replace(truth_kind="market-by-order")
-        result = validate(made, truth, settings, notify=notify, progress=progress)
-        return msgspec.structs.replace(result, tape=str(orders), truth=str(orders))
+        result = _by_orders(made, truth, settings, notify, progress)
+        said = [*result.remarks, *_stood_out(made)]
+        return msgspec.structs.replace(result, tape=str(orders), truth=str(orders), remarks=said)
     assert tape is not None
     if fills:
         return _by_own_fills(tape, fills, own_in_tape, time_unit, settings, notify, progress)
     assert truth is not None
-    return validate(tape, truth, settings, notify=notify, progress=progress)
+    return _by_orders(tape, truth, settings, notify, progress)
+
+
+def _by_orders(
+    tape: Path, truth: Path, settings: Settings, notify: Say, progress: Progress | None
+) -> Validation:
+    rows = load(tape, notify=notify)
+    orders = read_orders(truth, rows)
+    require_whole(orders, rows, truth)
+    return score(rows, orders, str(tape), str(truth), settings, progress=progress)
+
+
+def require_whole(orders: np.ndarray, rows: Rows, truth: Path) -> None:
+    """Refuse a truth that leaves out much of the market: what is read off it would be wrong.
+
+    Raises
+    ------
+    TapeError
+        If its orders were filled by much less than the tape traded.
+    """
+    prints = (rows.kind == TRADE) & (rows.ts >= orders["add_ts"].min())
+    traded, filled = int(rows.lots[prints].sum()), int(orders["filled"].sum())
+    if filled < LEAST_SHARE * traded:
+        raise TapeError(
+            f"{truth}: tells of {filled / traded:.0%} of what the tape traded; it must hold every "
+            "order of the market (an account's own orders are scored by --fills)"
+        )
 
 
 def _by_own_fills(
@@ -142,6 +174,22 @@ def tape_and_truth(
     parts += [f"assumed {name.replace('_', ' ')}: {what}" for name, what in done.assumed.items()]
     notify(f"{orders.name}: {'; '.join(parts)}")
     return tape, truth
+
+
+_COUNTS = {
+    "fills_out_of_turn": "fills went to an order that wasn't the oldest at its price: places in "
+    "the queue aren't by time alone there",
+    "moments_parted": "moments were parted, because a fill followed another row of the same time",
+    "local_ts_raised": "events were seen before they happened, or before an earlier one; they "
+    "count as seen then",
+    "trade_rows_left_out": "rows `trade` were left out; the fills say the same",
+}
+
+
+def _stood_out(tape: Path) -> list[str]:
+    """Return what was counted when a tape was made from market-by-order rows."""
+    counts = read_info(tape).source.get("counts", {})
+    return [f"{counts[name]:,} {words}." for name, words in _COUNTS.items() if counts.get(name)]
 
 
 def _digest(path: Path, layout: Layout, options: SourceOptions) -> str:

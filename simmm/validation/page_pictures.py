@@ -41,7 +41,7 @@ STYLE = """
 .judging td, .judging th { padding-right: 9px; font-size: 13.5px; }
 .judging td:nth-child(even) { padding-left: 8px; }
 @media (max-width: 600px) {
-  .bars .row, .moves .row { grid-template-columns: 92px 1fr; }
+  .bars .row, .moves .row { grid-template-columns: 92px 1fr; gap: 0 10px; }
   .bars .figure, .moves .figure { grid-column: 1 / -1; text-align: left; font-size: 12.5px; }
 }
 """

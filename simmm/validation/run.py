@@ -145,10 +145,12 @@ def refitted(
     images = settings.images_ns > 0
     for one in fit.filters:
         origin = (
-            f"filter's optimum on the first {settings.refit:.0%} of this tape; 95 % of resamples: "
-            f"alpha {one.alpha_low:g} to {one.alpha_high:g}, log kappa {one.log_kappa_low:g} to "
-            f"{one.log_kappa_high:g}"
+            f"learned on the first {settings.refit:.0%} of this tape: best {one.best_alpha:g}, "
+            f"{one.best_log_kappa:g}; 95 % of resamples choose alpha {one.alpha_low:g} to "
+            f"{one.alpha_high:g}, log kappa {one.log_kappa_low:g} to {one.log_kappa_high:g}"
         )
+        if one.kept:
+            origin += "; not surely better than the shipped ones, which stay"
         found.append(fitted(one.form, one.alpha, one.log_kappa, origin, images=images))
     if settings.start is not None and time_of(settings.start, rows, 0) < end_ts:
         return found, "Refitted models are scored on orders they were partly fitted on."

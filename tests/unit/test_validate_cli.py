@@ -73,6 +73,24 @@ def test_tape_and_truth_can_be_kept_and_scored_again(
     assert "exists already" in capsys.readouterr().err
 
 
+def test_what_stood_out_in_the_rows_is_told(
+    rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = tmp_path / "found.json"
+    table = pl.read_csv(rows)
+    # some prints are told beside the fill that they were
+    fills = table.with_row_index().filter(pl.col("action") == "fill")
+    same = (pl.col("ts").diff() > 0).fill_null(True) & (pl.col("ts").diff(-1) < 0)
+    extra = fills.filter(same).head(40).with_columns(action=pl.lit("trade"))
+    with_trades = pl.concat([table, extra.drop("index")]).sort("ts", maintain_order=True)
+    path = tmp_path / "more.csv"
+    with_trades.write_csv(path)
+    call = ["validate", "fills", "--orders", str(path), "--models", "power 3", "--json", str(found)]
+    assert main(call) == 0
+    assert "40 rows `trade` were left out; the fills say the same." in read(found).remarks
+    capsys.readouterr()
+
+
 def test_an_account_within_the_market_is_scored_by_its_own_fills(
     rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,7 +166,7 @@ def test_truth_of_another_time_or_market_is_refused(
         (truth.with_columns(pl.lit(1.0).alias("px")), "is it another market or time?"),
         (truth.drop("ahead_canc"), "column ahead_canc is missing"),
         (truth.head(0), "holds no orders"),
-        (truth.head(30), "too few orders for a conclusion"),
+        (truth.head(30), "of what the tape traded"),
         (truth.with_columns(end=pl.lit("gone")), "'gone' is unknown"),
     ):
         path = tmp_path / "changed.parquet"
