@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simmm.report.schema import Report
+from simmm.report.schema_account import Margin
 from simmm.report.words import amount, fixed, moment, percent
 
 
@@ -63,12 +64,8 @@ def margin_words(report: Report) -> str:
         f"the account was worth {amount(found.value_least)} at least and "
         f"{amount(found.value_final)} at the end."
     )
-    closed = found.liquidation
-    if closed:
-        when = f" at {moment(int(closed['ts']))} UTC" if closed.get("ts") else ""
-        told += f" It was liquidated{when} ({closed.get('kind', 'market')}); trading ended there."
-        if closed.get("forfeited"):
-            told += " What was left went to the backstop."
+    if found.liquidation:
+        told += f" {liquidation_words(found)}"
     elif found.cover_least is not None and found.cover_least_ns is not None:
         told += (
             f" Nearest to liquidation at {moment(found.cover_least_ns)} UTC, worth "
@@ -76,6 +73,18 @@ def margin_words(report: Report) -> str:
         )
     if not found.mark_told:
         told += " The tape tells no mark price; the middle of the book stands in."
+    return told
+
+
+def liquidation_words(found: Margin) -> str:
+    """When and how the account was liquidated; empty if it wasn't."""
+    closed = found.liquidation
+    if not closed:
+        return ""
+    when = f" at {moment(int(closed['ts']))} UTC" if closed.get("ts") else ""
+    told = f"The account was liquidated{when}; it could not trade from there on."
+    if closed.get("kind") == "backstop":
+        told += " The venue's backstop took the position and what was left."
     return told
 
 

@@ -10,12 +10,11 @@ import pytest
 from rich.console import Console
 
 from simmm.errors import RunError
-from simmm.records import CROSSED, TAKER, THROUGH
+from simmm.records import BACKSTOP, CROSSED, TAKER, THROUGH
 from simmm.report import build, write
 from simmm.report.compare import compare
 from simmm.report.page import page
 from simmm.report.page.counted import latency_chart
-from simmm.report.payments import BACKSTOP
 from simmm.report.tables import read_run
 from simmm.report.terminal import render
 from tests.unit.account_fixture import DEPOSIT, DRAWS, LATENCY, account_run
