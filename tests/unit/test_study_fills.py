@@ -10,6 +10,7 @@ import sys
 import time
 
 import msgspec
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -20,7 +21,7 @@ from simmm.errors import RunError, ScenarioError
 from simmm.report.compare import compare
 from simmm.report.schema import Estimate
 from simmm.scenario import load_scenario
-from simmm.scenario.latency import Delay, Latency
+from simmm.scenario.latency import Delay, Entry, Latency
 from simmm.study import fills
 from simmm.study.fills_page import page
 from simmm.study.fills_terminal import render
@@ -228,13 +229,25 @@ def test_ctrl_c_ends_the_workers_and_leaves_what_is_finished(tmp_path):
 
 
 def test_slower_moves_every_draw_and_its_cap():
-    fast = Latency(entry=Delay(form="uniform", ms=3.0, scale_ms=2.0), response=Delay(ms=1.0))
+    fast = Latency(entry=Entry(form="uniform", ms=3.0, scale_ms=2.0), response=Delay(ms=1.0))
     assert slower(fast, 0.0) == {}
     assert slower(fast, 10.0) == {
         "venue.latency.entry.ms": 13.0, "venue.latency.response.ms": 11.0,
     }  # fmt: skip
     capped = Latency(response=Delay(ms=1.0, cap_ms=4.0))
     assert slower(capped, 0.5)["venue.latency.response.cap_ms"] == 4.5
+
+
+def test_slower_moves_kinds_of_requests_and_tables_too():
+    sets = {"venue.latency.entry.cancel": 5,
+            "venue.latency.response": {"form": "empirical", "sample_ms": [10, 20, 40]}}  # fmt: skip
+    base = load_scenario("cascade", sets=sets)
+    later = load_scenario("cascade", sets={**sets, **slower(base.scenario.venue.latency, 7.0)})
+    before, after = base.scenario.venue.latency, later.scenario.venue.latency
+    assert after.entry.cancel.ms == 12.0
+    assert after.entry.ms == before.entry.ms + 7
+    shifts = np.array(after.response.table_ms) - np.array(before.response.table_ms)
+    np.testing.assert_allclose(shifts, 7.0)
 
 
 def drawn(nets, extra=0.0, reach=1.0):
