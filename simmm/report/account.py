@@ -52,11 +52,10 @@ def fees(run: Run) -> Fees:
 
 def funding(run: Run) -> FundingFacts | None:
     """Add the funding payments up; None where the run knows no funding."""
-    table = run.funding
-    if table is None or "funding" in run.info.unmodelled:
+    if "funding" in run.info.unmodelled:
         return None
     paid = payments(run).paid
-    rate = table["rate_e12"] / _PER_ONE
+    rate = np.zeros(0) if run.funding is None else run.funding["rate_e12"] / _PER_ONE
     out, received = exact_sum(paid[paid > 0]), -exact_sum(paid[paid < 0])
     return FundingFacts(
         payments=len(paid),

@@ -30,7 +30,10 @@ def funding_words(report: Report) -> str:
     """What funding paid, at which rates; or why there is none."""
     found = report.funding
     if found is None:
-        return "Funding: not modelled in this run; it counts as zero."
+        return (
+            "Funding: it counts as zero in this run. The rules (venue.rules) must know it, and the "
+            "tape or a table (venue.funding.rates) its rates."
+        )
     lost = ""
     if found.unknown:
         was = "payment was" if found.unknown == 1 else "payments were"
@@ -58,7 +61,10 @@ def margin_words(report: Report) -> str:
     """How near the account came to its maintenance margin; or that there is none."""
     found, quote = report.margin, report.run.quote
     if found is None:
-        return "Margin: not modelled in this run; no collateral limited it and none was at risk."
+        return (
+            "Margin: not modelled in this run; no collateral limited it and none was at risk. It "
+            "needs venue.rules.exchange and venue.account.deposit."
+        )
     told = (
         f"{found.mode.capitalize()} margin, {found.leverage}× on {amount(found.deposit)} {quote}: "
         f"the account was worth {amount(found.value_least)} at least and "
@@ -92,7 +98,10 @@ def budget_words(report: Report) -> str:
     """How much of the request budget was used; or that there is none."""
     found = report.budget
     if found is None:
-        return "Request budget: not modelled in this run; requests were unlimited."
+        return (
+            "Request budget: none in this run, requests were unlimited; with venue.rules.exchange "
+            "there is one."
+        )
     told = (
         f"{found.used:,} of {found.cap:,} requests used ({percent(found.used / found.cap)}); the "
         "budget grows with what is traded."

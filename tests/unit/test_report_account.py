@@ -268,7 +268,7 @@ def test_a_run_without_any_of_it_says_so_in_a_line_each(tmp_path):
         None,
     ) * 5
     text = (folder / "report.html").read_text()
-    for words in ("Margin: not modelled", "Funding: not modelled", "Request budget: not modelled",
+    for words in ("Margin: not modelled", "Funding: it counts as zero", "Request budget: none",
                   "Predicted fills: none", "Place at the fill: not recorded",
                   "Latency by kind of request: not counted"):  # fmt: skip
         assert words in text, words
