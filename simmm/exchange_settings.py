@@ -86,6 +86,8 @@ def settings_of(
     blocks: bool = True,
     funding: bool = True,
     rates: tuple[int, list[int]] = (0, []),
+    maker_fee: float | None = None,
+    taker_fee: float | None = None,
 ) -> ExchangeSettings:
     """Return what a venue's rules and an account's terms mean for the simulated exchange.
 
@@ -103,6 +105,8 @@ def settings_of(
         Whether payments are made.
     rates
         Hour (ns) of the first rate of a table, and the rates; none: those on the tape.
+    maker_fee, taker_fee
+        Rates that stay whatever the tier.
     """
     terms = (maker_share, referral_discount, staking_discount)
     record = market.to_record()
@@ -116,7 +120,12 @@ def settings_of(
     for k, tier in enumerate(tiers):
         record["fee_above"][0, k] = market.money(tier.above)
         reached = rules.fees.rates(tier.above * (1 + 1e-12), *terms)
-        record["fee_maker"][0, k], record["fee_taker"][0, k] = reached
+        record["fee_maker"][0, k] = reached[0] if maker_fee is None else maker_fee
+        record["fee_taker"][0, k] = reached[1] if taker_fee is None else taker_fee
+    if maker_fee is not None:
+        record["maker_rate"] = maker_fee
+    if taker_fee is not None:
+        record["taker_rate"] = taker_fee
     account = {
         "margin": UNMODELLED if deposit is None else MARGIN_MODES[margin],
         "deposit": 0 if deposit is None else _money(market, deposit),

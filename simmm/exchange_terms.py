@@ -103,6 +103,7 @@ def exchange_of(
             "name a table (`--set venue.funding.rates=FILE`)"
         )
     account = venue.account
+    given = resolved.scenario.market
     return settings_of(
         rules,
         market,
@@ -118,6 +119,8 @@ def exchange_of(
         blocks=venue.rules.blocks,
         funding=payments != "off",
         rates=rates,
+        maker_fee=None if given.maker_fee is None else float(given.maker_fee),
+        taker_fee=None if given.taker_fee is None else float(given.taker_fee),
     )
 
 

@@ -33,6 +33,14 @@ _MOST_JOBS = 64
     "[default: 50]",
 )
 @click.option(
+    "--seeds",
+    type=click.IntRange(0, 1000),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Further runs of the own model with other seeds: what chance alone does.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(1, _MOST_JOBS),
     default=2,
@@ -56,6 +64,7 @@ def fills(
     scenario: str,
     models: tuple[str, ...],
     extra_latency_ms: tuple[float, ...],
+    seeds: int,
     jobs: int,
     out: Path | None,
     as_json: bool,
@@ -78,6 +87,7 @@ def fills(
             options=load_options(**options),
             models=[name.strip() for one in models for name in one.split(",") if name.strip()],
             extra_latency_ms=extra_latency_ms or study.EXTRA_MS,
+            seeds=seeds,
             jobs=jobs,
             out=out,
             told=shown.told,

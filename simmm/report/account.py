@@ -18,13 +18,14 @@ from simmm.report.schema_account import (
 from simmm.report.tables import Run
 
 HOUR_S, DAY_S = 3_600, 86_400
-_MOST_HOURS = 48
+#: Stretches that fees are told of, for runs up to so many hours.
+_PERIODS = ((300, 2.5), (900, 12), (HOUR_S, 48), (DAY_S, float("inf")))
 _MODES = {1: "cross", 2: "isolated"}
 _PER_ONE = 1e12  # of a funding rate
 
 
 def fees(run: Run) -> Fees:
-    """Divide the fees into those of makers and takers, by hour or, of a long run, by day."""
+    """Divide the fees into those of makers and takers, and by time: minutes, hours or days."""
     fills = run.fills
     taker = (fills["marks"] & NOT_MAKER) != 0
     lines = []
@@ -34,7 +35,7 @@ def fees(run: Run) -> Fees:
         lines.append(FeeLine(name, paid, notional, paid / notional * 1e4 if notional else None,
                              int(np.count_nonzero(use))))  # fmt: skip
     start, end = run.info.period.quote_start_ns, run.info.period.end_ns
-    period_s = HOUR_S if run.hours <= _MOST_HOURS else DAY_S
+    period_s = next(seconds for seconds, most in _PERIODS if run.hours <= most)
     step = period_s * 1_000_000_000
     edges = np.arange(start, max(end, start + 1), step, dtype=np.int64)
     place = np.clip((fills["ts"] - start) // step, 0, len(edges) - 1)
@@ -46,16 +47,15 @@ def fees(run: Run) -> Fees:
         )
         for at, edge in enumerate(edges.tolist())
     ]
-    return Fees(lines, period_s, periods, run.info.rules)
+    return Fees(lines, period_s, periods, run.info.rules or {})
 
 
 def funding(run: Run) -> FundingFacts | None:
     """Add the funding payments up; None where the run knows no funding."""
-    table = run.funding
-    if table is None or "funding" in run.info.unmodelled:
+    if "funding" in run.info.unmodelled:
         return None
     paid = payments(run).paid
-    rate = table["rate_e12"] / _PER_ONE
+    rate = np.zeros(0) if run.funding is None else run.funding["rate_e12"] / _PER_ONE
     out, received = exact_sum(paid[paid > 0]), -exact_sum(paid[paid < 0])
     return FundingFacts(
         payments=len(paid),

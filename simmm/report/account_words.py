@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simmm.report.schema import Report
+from simmm.report.schema_account import Margin
 from simmm.report.words import amount, fixed, moment, percent
 
 
@@ -29,7 +30,10 @@ def funding_words(report: Report) -> str:
     """What funding paid, at which rates; or why there is none."""
     found = report.funding
     if found is None:
-        return "Funding: not modelled in this run; it counts as zero."
+        return (
+            "Funding: it counts as zero in this run. The rules (venue.rules) must know it, and the "
+            "tape or a table (venue.funding.rates) its rates."
+        )
     lost = ""
     if found.unknown:
         was = "payment was" if found.unknown == 1 else "payments were"
@@ -57,18 +61,17 @@ def margin_words(report: Report) -> str:
     """How near the account came to its maintenance margin; or that there is none."""
     found, quote = report.margin, report.run.quote
     if found is None:
-        return "Margin: not modelled in this run; no collateral limited it and none was at risk."
+        return (
+            "Margin: not modelled in this run; no collateral limited it and none was at risk. It "
+            "needs venue.rules.exchange and venue.account.deposit."
+        )
     told = (
         f"{found.mode.capitalize()} margin, {found.leverage}× on {amount(found.deposit)} {quote}: "
         f"the account was worth {amount(found.value_least)} at least and "
         f"{amount(found.value_final)} at the end."
     )
-    closed = found.liquidation
-    if closed:
-        when = f" at {moment(int(closed['ts']))} UTC" if closed.get("ts") else ""
-        told += f" It was liquidated{when} ({closed.get('kind', 'market')}); trading ended there."
-        if closed.get("forfeited"):
-            told += " What was left went to the backstop."
+    if found.liquidation:
+        told += f" {liquidation_words(found)}"
     elif found.cover_least is not None and found.cover_least_ns is not None:
         told += (
             f" Nearest to liquidation at {moment(found.cover_least_ns)} UTC, worth "
@@ -79,11 +82,26 @@ def margin_words(report: Report) -> str:
     return told
 
 
+def liquidation_words(found: Margin) -> str:
+    """When and how the account was liquidated; empty if it wasn't."""
+    closed = found.liquidation
+    if not closed:
+        return ""
+    when = f" at {moment(int(closed['ts']))} UTC" if closed.get("ts") else ""
+    told = f"The account was liquidated{when}; it could not trade from there on."
+    if closed.get("kind") == "backstop":
+        told += " The venue's backstop took the position and what was left."
+    return told
+
+
 def budget_words(report: Report) -> str:
     """How much of the request budget was used; or that there is none."""
     found = report.budget
     if found is None:
-        return "Request budget: not modelled in this run; requests were unlimited."
+        return (
+            "Request budget: none in this run, requests were unlimited; with venue.rules.exchange "
+            "there is one."
+        )
     told = (
         f"{found.used:,} of {found.cap:,} requests used ({percent(found.used / found.cap)}); the "
         "budget grows with what is traded."

@@ -26,6 +26,7 @@ _FLAGS = (
     ("unseen", UNSEEN),
     ("stale_mid", STALE_MID),
 )
+_ALWAYS = ("new", "cancel", "modify")  # requests that are told of even where there was none
 
 
 def fills(run: Run) -> Fills:
@@ -66,9 +67,11 @@ def orders(run: Run) -> Orders:
     placed = end != REJECTED
     taken_in = int(np.count_nonzero(placed))
     with_fill = int(np.count_nonzero(placed & (filled > 0)))
+    counted = [int(np.count_nonzero(run.intents["kind"] == k)) for k in range(len(REQUEST_NAMES))]
     requests = {
-        name: int(np.count_nonzero(run.intents["kind"] == code))
-        for code, name in enumerate(REQUEST_NAMES)
+        name: number
+        for name, number in zip(REQUEST_NAMES, counted, strict=True)
+        if number or name in _ALWAYS
     }
     trades = len(run.fills["ts"])
     life = (table["end_ts"] - table["placed_ts"])[placed] / 1e9

@@ -34,7 +34,7 @@ from simmm.report.session import UNDER_TAPE, session
 from simmm.report.split import checked_split, closing
 from simmm.report.tables import Run, read_run
 from simmm.report.unknowns import unknowns
-from simmm.report.verdict import verdict
+from simmm.report.verdict import verdict, with_account
 from simmm.scenario.fields import REQUIRED, leaves
 from simmm.scenario.schema import Scenario
 
@@ -61,10 +61,13 @@ def report_of(run: Run) -> Report:
     under_tape = load(beside) if run.info.session is not None and beside.is_dir() else None
     profit, risk = _profit(run)
     fills = activity.fills(run)
+    margin, budget = account.margin(run), account.budget(run)
     return Report(
         schema_version=SCHEMA_VERSION,
         run=_facts(run),
-        verdict=verdict(profit, fills.count, run.hours, run.market.quote),
+        verdict=with_account(
+            verdict(profit, fills.count, run.hours, run.market.quote), margin, budget
+        ),
         profit=profit,
         risk=risk,
         fills=fills,
@@ -84,8 +87,8 @@ def report_of(run: Run) -> Report:
         reliability=reliability(run),
         fees=account.fees(run),
         funding=account.funding(run),
-        margin=account.margin(run),
-        budget=account.budget(run),
+        margin=margin,
+        budget=budget,
         latency_drawn=run.info.latency_drawn,
     )
 

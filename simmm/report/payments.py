@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simmm.records import TAKER
+from simmm.records import BACKSTOP, TAKER
 from simmm.report.tables import Run
 
-#: Mark of the fill by which the venue's backstop takes a position over.
-BACKSTOP = 128
+#: Marks of fills that no resting order of ours made.
 NOT_MAKER = TAKER | BACKSTOP
 
 

@@ -13,7 +13,16 @@ import polars as pl
 from simmm.decoding import ready
 from simmm.errors import RunError, ScenarioError
 from simmm.market import MarketRules
-from simmm.records import BeliefRow, EquityRow, FillRow, IntentRow, MidRow, OrderRow
+from simmm.records import (
+    BeliefRow,
+    EquityRow,
+    FillRow,
+    FundingRow,
+    IntentRow,
+    MidRow,
+    OrderRow,
+    PredictionRow,
+)
 
 Columns = dict[str, np.ndarray]
 
@@ -54,15 +63,7 @@ _NEWER: dict[str, dict[str, str]] = {
     ),
 }  # fmt: skip
 #: Tables that not every run has.
-_PERHAPS = {
-    "predictions": np.dtype(
-        [("ts", "i8"), ("id", "i8"), ("probability", "f8"), ("filled", "i8"), ("ahead", "f8"),
-         ("ahead_mean", "f8")]
-    ),
-    "funding": np.dtype(
-        [("ts", "i8"), ("position", "i8"), ("px", "i8"), ("rate_e12", "i8"), ("payment", "i8")]
-    ),
-}  # fmt: skip
+_PERHAPS = {"predictions": PredictionRow, "funding": FundingRow}
 _SORTED = ("fills", "equity", "beliefs", "mids", "intents")
 
 
@@ -112,7 +113,7 @@ class RunInfo(msgspec.Struct, frozen=True):
     latency: dict[str, Any] = {}
     wall: dict[str, Any] = {}
     unmodelled: list[str] = []
-    rules: dict[str, Any] = {}
+    rules: dict[str, Any] | None = None
     liquidation: dict[str, Any] | None = None
     latency_drawn: dict[str, Any] | None = None
     budget: dict[str, Any] | None = None

@@ -147,7 +147,8 @@ def _latency(run: Run) -> Unknown:
 
 def _venue(run: Run) -> list[Unknown]:
     found = []
-    if "hyperliquid" in run.market.venue.lower() and not run.info.rules.get("block_ms"):
+    rules = run.info.rules or {}
+    if "hyperliquid" in run.market.venue.lower() and not rules.get("block_ms"):
         found.append(
             Unknown(
                 "block order",
@@ -157,7 +158,7 @@ def _venue(run: Run) -> list[Unknown]:
             )
         )
     if "funding" in run.info.unmodelled:
-        why = "neither the tape nor a table tells rates" if run.info.rules else "not modelled"
+        why = "neither the tape nor a table tells rates" if rules else "not modelled"
         found.append(Unknown("funding", f"Funding counts as zero: {why}."))
     if "margin" in run.info.unmodelled:
         found.append(
@@ -174,14 +175,14 @@ def _venue(run: Run) -> list[Unknown]:
                 "auto-deleveraging is not modelled: the backstop always takes the position.",
             )
         )
-    if run.info.rules.get("mark") == "middle of the book":
+    if rules.get("mark") == "middle of the book":
         found.append(
             Unknown(
                 "mark",
                 "The tape tells no mark price; the middle of the book stands in for it.",
             )
         )
-    if not run.info.rules:
+    if not rules:
         found.append(
             Unknown(
                 "venue limits",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from simmm.report.account_words import liquidation_words
 from simmm.report.schema import Profit, Verdict
-from simmm.report.words import amount, duration, signed
+from simmm.report.schema_account import Margin, RequestBudget
+from simmm.report.words import amount, duration, moment, signed
 
 
 def verdict(profit: Profit, fill_count: int, hours: float, quote: str) -> Verdict:
@@ -35,6 +37,19 @@ def verdict(profit: Profit, fill_count: int, hours: float, quote: str) -> Verdic
             f"{signed(net.high)}): not distinguishable from zero."
         )
     return Verdict(outcome, [told, _source(profit)])
+
+
+def with_account(found: Verdict, margin: Margin | None, budget: RequestBudget | None) -> Verdict:
+    """Add what ended the trading before the run did: a liquidation, or a budget used up."""
+    more = []
+    if margin is not None and margin.liquidation:
+        more.append(liquidation_words(margin))
+    if budget is not None and budget.exhausted_ns:
+        more.append(
+            f"The request budget was used up at {moment(budget.exhausted_ns)} UTC: "
+            f"{budget.refused:,} requests were refused."
+        )
+    return Verdict(found.outcome, [*found.sentences, *more])
 
 
 def _source(profit: Profit) -> str:

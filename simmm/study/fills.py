@@ -7,6 +7,7 @@ the same random numbers; differences are therefore taken step by step (`simmm.re
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from simmm.report.schema import SPLIT_HORIZON_S, Estimate, Report
 from simmm.report.tables import Run, read_run
 from simmm.scenario import load_scenario
 from simmm.scenario.fields import fields_of
-from simmm.scenario.schema import Queue
+from simmm.scenario.schema import MAX_SEED, Queue
 from simmm.scenario.source import parse_set
 from simmm.study.fills_words import label, sentences
 from simmm.study.latency import slower
@@ -37,7 +38,9 @@ FILE_NAME = "study.json"
 PAGE_NAME = "study.html"
 EXTRA_MS = (50.0,)
 JOBS = 2
+SEEDS = 4
 CURVE_POINTS = 400
+Key = tuple[str, float, int]  # queue model, extra latency in ms, seed of the run
 METHOD = (
     "Intervals of net are those of the report (95 %, what other stretches of this length, alike in "
     "kind, would give). Differences are paired: both runs saw the same market, so what moved both "
@@ -52,6 +55,7 @@ class Result(msgspec.Struct, frozen=True):
     name: str
     model: str
     extra_latency_ms: float
+    seed: int  # of the run: latencies, and queues that are drawn
     own: bool  # the scenario's own queue model
     folder: str  # of the run, from that of the study
     net: Estimate
@@ -85,6 +89,16 @@ class Spread(msgspec.Struct, frozen=True):
     fills: tuple[int, int]  # fewest and most
 
 
+class Draws(msgspec.Struct, frozen=True):
+    """How far chance alone puts net apart: runs of the own model that differ in the seed alone."""
+
+    runs: int  # the own run among them
+    least: float
+    most: float
+    sd: float
+    sd_models: float  # of net between the queue models
+
+
 class FillStudy(msgspec.Struct, frozen=True):
     """What `study.json` holds."""
 
@@ -103,6 +117,8 @@ class FillStudy(msgspec.Struct, frozen=True):
     extra_latency_ms: list[float]  # 0 first: as the scenario has it
     results: list[Result]
     spreads: list[Spread]
+    seeds: list[Result]  # the own model at the scenario's latency, each with another seed
+    draws: Draws | None
     sentences: list[str]
     method: str = METHOD
 
@@ -118,6 +134,7 @@ def study_fills(
     options: Mapping[str, Any] | None = None,
     models: Sequence[str] = (),
     extra_latency_ms: Sequence[float] = EXTRA_MS,
+    seeds: int = SEEDS,
     jobs: int = JOBS,
     out: Path | None = None,
     told: Told | None = None,
@@ -135,6 +152,9 @@ def study_fills(
         Queue models beside the scenario's own; by default all.
     extra_latency_ms
         Added to requests and answers in further runs of every model; ms.
+    seeds
+        Further runs of the own model with other seeds of latencies and queues: how far chance
+        alone puts results apart.
     jobs
         Runs at a time.
     out
@@ -160,19 +180,23 @@ def study_fills(
     own = base.scenario.venue.queue.model
     names = _models(models, own)
     extras = [0.0, *sorted({float(ms) for ms in extra_latency_ms if ms > 0})]
-    variants: dict[tuple[str, float], Variant] = {}
+    first = base.scenario.seed.run
+    variants: dict[Key, Variant] = {}
     for ms in extras:
         later = slower(base.scenario.venue.latency, ms)
         for name in names:
             changes = {"venue.queue.model": name, **later}
-            variants[name, ms] = variant(label(name, ms), scenario, given, changes)
+            variants[name, ms, first] = variant(label(name, ms), scenario, given, changes)
+    for seed in _other_seeds(first, seeds):
+        changes = {"seed.run": seed}
+        variants[own, 0.0, seed] = variant(f"{own}~seed{seed}", scenario, given, changes)
     folder = out or Path("runs") / f"study-fills-{base.scenario.name}"
     places = run_all(
         list(variants.values()), folder, scenario=scenario, jobs=jobs, told=told or _silent,
         progress=progress,
     )  # fmt: skip
     runs = {key: read_run(places[one.name]) for key, one in variants.items()}
-    study = _study(runs, own, names, extras, folder)
+    study = _study(runs, own, names, extras, folder, first)
     write(folder, study)
     return study, folder
 
@@ -219,18 +243,26 @@ def _models(wanted: Sequence[str], own: str) -> list[str]:
     return [name for name in known if name in chosen]
 
 
+def _other_seeds(first: int, count: int) -> list[int]:
+    """Seeds after the scenario's own; from 1 again where they end."""
+    return [(first + k - 1) % MAX_SEED + 1 for k in range(1, count + 1)]
+
+
 def _study(
-    runs: dict[tuple[str, float], Run], own: str, names: list[str], extras: list[float],
-    folder: Path,
-) -> FillStudy:  # fmt: skip
+    runs: dict[Key, Run], own: str, names: list[str], extras: list[float], folder: Path, seed: int
+) -> FillStudy:
     reports = {key: load(run.folder) for key, run in runs.items()}
-    results = [
-        _result(reports[name, ms], runs[name, ms], runs[own, ms], own, name, ms, folder)
-        for ms in extras
-        for name in names
-    ]
-    spreads = [_spread(results, runs, own, ms) for ms in extras]
-    first = reports[own, 0.0]
+
+    def result(key: Key) -> Result:
+        beside = (own, key[1], seed)
+        return _result(reports[key], runs[key], runs[beside], key, key == beside, own, folder)
+
+    results = [result((name, ms, seed)) for ms in extras for name in names]
+    others = [result(key) for key in runs if key[2] != seed]
+    at_seed = {(name, ms): run for (name, ms, drawn), run in runs.items() if drawn == seed}
+    spreads = [_spread(results, at_seed, own, ms) for ms in extras]
+    draws = _draws(results, others)
+    first = reports[own, 0.0, seed]
     facts = first.run
     file = str(facts.strategy.get("name") or facts.strategy.get("file", "")).rsplit("/", 1)[-1]
     return FillStudy(
@@ -249,21 +281,41 @@ def _study(
         extra_latency_ms=extras,
         results=results,
         spreads=spreads,
-        sentences=sentences(results, spreads, facts.quote),
+        seeds=others,
+        draws=draws,
+        sentences=sentences(results, spreads, draws, facts.quote),
+    )
+
+
+def _draws(results: list[Result], others: list[Result]) -> Draws | None:
+    """Spread of net by the seed alone, beside that by the model; None without other seeds."""
+    plain = [one for one in results if not one.extra_latency_ms]
+    drawn = [one.net.value or 0.0 for one in (*others, *(one for one in plain if one.own))]
+    if len(drawn) < 2:
+        return None
+    models = [one.net.value or 0.0 for one in plain]
+    return Draws(
+        runs=len(drawn),
+        least=min(drawn),
+        most=max(drawn),
+        sd=statistics.stdev(drawn),
+        sd_models=statistics.stdev(models) if len(models) > 1 else 0.0,
     )
 
 
 def _result(
-    report: Report, run: Run, beside: Run, own: str, name: str, ms: float, folder: Path
+    report: Report, run: Run, beside: Run, key: Key, itself: bool, own: str, folder: Path
 ) -> Result:
+    name, ms, seed = key
     net, traded = report.profit.net, report.profit.notional
     at = find_markout(report, SPLIT_HORIZON_S, "all")
-    apart, why = (Estimate(None), "") if name == own else _apart(run, beside)
+    apart, why = (Estimate(None), "") if itself else _apart(run, beside)
     every = max(1, -(-len(report.curve.get("ts", [])) // CURVE_POINTS))
     return Result(
         name=label(name, ms),
         model=name,
         extra_latency_ms=ms,
+        seed=seed,
         own=name == own,
         folder=run.folder.relative_to(folder).as_posix(),
         net=net,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ _STYLE = """
 .study .reach { top: 8px; }
 .study .dot { top: 4px; background: var(--ink); }
 .study .dot.later { background: var(--page); border: 2px solid var(--ink); }
+.study .dot.seed { background: var(--held); opacity: 0.6; }
 .study .scale { color: var(--faint); font-size: 12.5px; }
 @media (max-width: 600px) {
   .study .row { grid-template-columns: 92px 1fr 70px; }
@@ -109,6 +111,7 @@ def _nets(study: FillStudy) -> Html:
         {at: one.net for at, one in shown},
         "net",
         band=(study.spreads[0].least, study.spreads[0].most),
+        seeds=study.seeds,
     )
     apart = ""
     if len(study.models) > 1:
@@ -127,7 +130,8 @@ def _nets(study: FillStudy) -> Html:
         figure(
             "nets", f"Net, {study.quote}", "Shaded: from the least to the most favourable model.",
             tag("div", own, class_="study"),
-            note=f"Lines are 95 % intervals of net.{circles} A line that goes on is cut.",
+            note=f"Lines are 95 % intervals of net.{circles} A line that goes on is cut. Other "
+            "seeds: the own model, with other draws of latencies and queues.",
         ),
         apart,
         class_="columns",
@@ -136,10 +140,10 @@ def _nets(study: FillStudy) -> Html:
 
 def _forest(
     shown: list[tuple[int, Result]], values: dict[int, Estimate], path: str,
-    band: tuple[float, float] | None = None,
+    band: tuple[float, float] | None = None, seeds: Sequence[Result] = (),
 ) -> Html:  # fmt: skip
     """One line a run: its name, a dot on its interval, the figure."""
-    low, high = _reach(list(values.values()))
+    low, high = _reach([*values.values(), *(Estimate(one.net.value) for one in seeds)])
 
     def place(value: float) -> float:
         return 100 * (min(max(value, low), high) - low) / (high - low)
@@ -174,6 +178,20 @@ def _forest(
                               is not None else "own", True), class_="n"),
             tag("span", f"± {halves[k]}" if _half(found) is not None else "", class_="n faint"),
             class_=kinds,
+        ))  # fmt: skip
+    if seeds:
+        dots = [
+            tag("i", class_="dot seed", style=f"left:{place(one.net.value or 0.0):.2f}%",
+                title=f"seed {one.seed}: {fixed(one.net.value, 2, True)}")
+            for one in seeds
+        ]  # fmt: skip
+        zero = tag("i", class_="zero", style=f"left:{place(0.0):.2f}%")
+        lines.append(tag(
+            "div",
+            tag("span", "other seeds", class_="name"),
+            tag("span", zero, *dots, class_="track"),
+            tag("span"), tag("span", f"{len(seeds)} runs", class_="n faint"),
+            class_="row model later",
         ))  # fmt: skip
     return join(*lines)
 

@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from simmm.report.terminal.parts import FAINT, HEAD, plain_table, section, side_by_side, style_of
-from simmm.report.words import duration, fixed, moment, numbers, percent
+from simmm.report.words import amount, duration, fixed, moment, numbers, percent
 from simmm.study.fills import FillStudy, Result
 
 _NAMES = {"adverse": "adverse moves"}
@@ -54,7 +54,7 @@ def nets(study: FillStudy, console: Console) -> RenderableType:
     apart_reach = numbers([_half(one.apart.low, one.apart.high) for one in shown], 4)
     names = max(len(_name(one).plain) for one in shown)
     figures = sum(max(map(len, column)) for column in (net, reach, apart_reach))
-    room = console.width - names - figures - max(len("beside own"), *map(len, apart)) - 11
+    room = console.width - names - figures - max(len("beside own"), *map(len, apart)) - 12
     track = max(_LEAST_TRACK, min(_MOST_TRACK, room))
     table = plain_table("", "", "net", "±", "beside own", "±", left=2)
     table.collapse_padding = True
@@ -65,10 +65,13 @@ def nets(study: FillStudy, console: Console) -> RenderableType:
             Text(reach[k], style=FAINT), "" if one.own else apart[k],
             Text("" if one.own else apart_reach[k], style=FAINT),
         )  # fmt: skip
+    if study.draws is not None:
+        table.add_row(*_seeds(study, axis, track))
     later = " ○ with extra latency." if len(study.extra_latency_ms) > 1 else ""
+    seeds = " · the own model with other seeds." if study.draws is not None else ""
     note = (
-        f"{study.quote}. ● net{' as the scenario has it' if later else ''},{later} Lines are 95 % "
-        "intervals of net. "
+        f"{study.quote}. ● net{' as the scenario has it,' if later else '.'}{later}{seeds} Lines "
+        "are 95 % intervals of net. "
         f"beside own: less the net under {study.own_model} at the same latency, paired: both saw "
         "the same market, so what moved both cancels."
     )
@@ -107,6 +110,19 @@ def activity(study: FillStudy) -> RenderableType:
     return section("Fills", table, note=note)
 
 
+def _seeds(study: FillStudy, axis: tuple[float, float], width: int) -> list[RenderableType]:
+    """Runs of the own model with other seeds, all on one line."""
+    low, high = axis
+    cells = list(" " * width)
+    scale = (width - 1) / (high - low) if high > low else 0.0
+    cells[max(0, min(width - 1, round(-low * scale)))] = "│"
+    for one in study.seeds:
+        cells[max(0, min(width - 1, round(((one.net.value or 0.0) - low) * scale)))] = "·"
+    assert study.draws is not None
+    told = f"sd {amount(study.draws.sd)}"
+    return [Text("other seeds", style=FAINT), Text("".join(cells)), Text(told, style=FAINT)]
+
+
 def _ordered(study: FillStudy) -> list[Result]:
     """By net without extra latency, the least first; latencies of a model together."""
     rank = {one.model: one.net.value or 0.0 for one in study.results if not one.extra_latency_ms}
@@ -125,7 +141,7 @@ def _half(low: float | None, high: float | None) -> float | None:
 
 def _axis(study: FillStudy) -> tuple[float, float]:
     """What the tracks reach from and to: all nets, zero, and intervals up to as much again."""
-    values = [one.net.value or 0.0 for one in study.results] + [0.0]
+    values = [one.net.value or 0.0 for one in (*study.results, *study.seeds)] + [0.0]
     low, high = min(values), max(values)
     more = (high - low) * 0.75 or 1.0
     ends = [end for one in study.results for end in (one.net.low, one.net.high) if end is not None]

@@ -8,7 +8,7 @@ from simmm.report.schema import Estimate
 from simmm.report.words import amount, fixed, percent, signed
 
 if TYPE_CHECKING:
-    from simmm.study.fills import Result, Spread
+    from simmm.study.fills import Draws, Result, Spread
 
 
 def label(model: str, extra_ms: float) -> str:
@@ -20,7 +20,13 @@ def label(model: str, extra_ms: float) -> str:
     return f"{model}+{extra_ms:g}ms" if extra_ms else model
 
 
-def sentences(results: list[Result], spreads: list[Spread], quote: str) -> list[str]:
+#: Models that are apart by less than this many times what seeds alone give say little.
+_CLEAR = 2.0
+
+
+def sentences(
+    results: list[Result], spreads: list[Spread], draws: Draws | None, quote: str
+) -> list[str]:
     """Say what the study says, the answer first."""
     first = spreads[0]
     models = {one.model for one in results}
@@ -29,6 +35,8 @@ def sentences(results: list[Result], spreads: list[Spread], quote: str) -> list[
     if len(models) == 1:
         return [f"Net is {_told(first.own_net)} {quote}; one queue model says nothing of others."]
     found = [f"{_size(first)}{_conclusion(results, spreads)}", _range(first, results, quote)]
+    if draws is not None:
+        found.append(_chance(draws, quote))
     swing = [(size, name) for name, size in first.parts.items() if size > 0]
     if swing:
         size, name = max(swing)
@@ -88,6 +96,20 @@ def _range(first: Spread, results: list[Result], quote: str) -> str:
     if first.most < 0:
         return f"{told}. {amount(-first.most)} are lost whatever the model."
     return f"{told}."
+
+
+def _chance(draws: Draws, quote: str) -> str:
+    """How far apart runs are that differ in the seed alone."""
+    if draws.least == draws.most:
+        return "Another seed changes nothing: neither latencies nor queues are drawn."
+    told = (
+        f"Chance alone, {draws.runs} runs of the own model with different seeds: net from "
+        f"{signed(draws.least)} to {signed(draws.most)} {quote}, a standard deviation of "
+        f"{amount(draws.sd)}; between the models it is {amount(draws.sd_models)}"
+    )
+    if draws.sd_models > _CLEAR * draws.sd:
+        return f"{told}."
+    return f"{told}, so models differ by little more than other draws do."
 
 
 def _latency(spread: Spread, quote: str) -> str:

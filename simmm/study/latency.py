@@ -26,11 +26,15 @@ def slower(latency: Latency, extra_ms: float) -> dict[str, Any]:
 
 def _shifted(path: str, delay: Any, extra_ms: float) -> dict[str, Any]:
     """Every draw of a distribution later by `extra_ms`; its cap moves along."""
-    found: dict[str, Any] = {f"{path}.ms": delay.ms + extra_ms}
+    table = getattr(delay, "table_ms", None)
+    if table is None:
+        found: dict[str, Any] = {f"{path}.ms": delay.ms + extra_ms}
+    else:  # read from a file or a sample when the scenario was loaded
+        found = {
+            f"{path}.file": None,
+            f"{path}.sample_ms": None,
+            f"{path}.table_ms": [value + extra_ms for value in table],
+        }
     if delay.cap_ms is not None:
         found[f"{path}.cap_ms"] = delay.cap_ms + extra_ms
-    table = getattr(delay, "table_ms", None)
-    if table is not None:  # read from a file or a sample when the scenario was loaded
-        found |= {f"{path}.file": None, f"{path}.sample_ms": None}
-        found[f"{path}.table_ms"] = [value + extra_ms for value in table]
     return found

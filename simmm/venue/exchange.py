@@ -17,6 +17,7 @@ from simmm.records import (
     BUY,
     DEPTH,
     FILLS,
+    FUNDINGS,
     INFO_LATE,
     INFO_MARKET_SHIFT,
     KIND_MASK,
@@ -87,6 +88,7 @@ def has_room(out: Any) -> bool:
         and out.n_equity < SAMPLES - 1
         and out.n_mids < MIDS - 2
         and out.n_predictions < PREDICTIONS - ORDER_SLOTS
+        and out.n_funding < FUNDINGS - 1
     )
 
 

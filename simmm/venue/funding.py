@@ -7,7 +7,7 @@ from typing import Any
 
 from simmm.jit import kernel
 from simmm.mail import respond
-from simmm.records import FUNDED, FUNDINGS, NO_REASON, RATE_UNKNOWN
+from simmm.records import FUNDED, NO_REASON, RATE_UNKNOWN
 from simmm.venue.margin import funding_payment
 
 
@@ -28,14 +28,13 @@ def pay_funding(venue: Any, mail: Any, out: Any) -> None:
     account.cash -= payment
     account.funding += payment
     respond(mail, venue.now, FUNDED, NO_REASON, 0, 0, 0, px, 0, 0, payment, 0, 0)
-    if out.n_funding < FUNDINGS:
-        row = out.funding[out.n_funding]
-        row.ts = hour
-        row.position = account.position
-        row.px = px
-        row.rate_e12 = rate
-        row.payment = payment
-        out.n_funding += 1
+    row = out.funding[out.n_funding]
+    row.ts = hour
+    row.position = account.position
+    row.px = px
+    row.rate_e12 = rate
+    row.payment = payment
+    out.n_funding += 1
 
 
 @kernel

@@ -218,7 +218,7 @@ def test_a_session_stands_beside_itself_under_the_tape(folder):
     plain = page(read_run(folder), report)
     assert 'id="session"' not in plain
     assert "paper session" not in plain
-    assert "Latency as drawn" in plain
+    assert "Latency of orders and fills" in plain
 
 
 def test_fills_that_nobody_was_told_of_are_left_out_of_latency_and_counted(tmp_path):
@@ -234,7 +234,7 @@ def test_fills_that_nobody_was_told_of_are_left_out_of_latency_and_counted(tmp_p
     count = f"{len(rows['fills']) - 2:,}"
     assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == ["100 ms"] * 6 + [count]
     assert "2 fills and 1 answer that never reached the maker before the end are left out" in text
-    assert "<h3>Latency</h3>" in text
+    assert "<h3>Latency of orders and fills</h3>" in text
     assert "<h3>The session</h3>" in text
     assert "paper session" not in text  # a backtest behind a feed
 

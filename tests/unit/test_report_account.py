@@ -10,12 +10,11 @@ import pytest
 from rich.console import Console
 
 from simmm.errors import RunError
-from simmm.records import CROSSED, TAKER, THROUGH
+from simmm.records import BACKSTOP, CROSSED, TAKER, THROUGH
 from simmm.report import build, write
 from simmm.report.compare import compare
 from simmm.report.page import page
 from simmm.report.page.counted import latency_chart
-from simmm.report.payments import BACKSTOP
 from simmm.report.tables import read_run
 from simmm.report.terminal import render
 from tests.unit.account_fixture import DEPOSIT, DRAWS, LATENCY, account_run
@@ -261,12 +260,15 @@ def test_figures_of_the_page_are_those_of_the_report(folder):
 
 def test_a_run_without_any_of_it_says_so_in_a_line_each(tmp_path):
     folder = drawn_run(tmp_path / "run", 2000)
-    found = write(folder)
+    for name, gone in (("fills", ["ahead", "closed_pnl"]), ("orders", ["ahead_at_end"]),
+                       ("equity", ["mark", "value", "maintenance", "requests_cap"])):  # fmt: skip
+        frame(folder, name).drop(gone).write_parquet(folder / f"{name}.parquet")
+    found = write(folder)  # as a version without an account left it
     assert (found.place, found.reliability, found.funding, found.margin, found.budget) == (
         None,
     ) * 5
     text = (folder / "report.html").read_text()
-    for words in ("Margin: not modelled", "Funding: not modelled", "Request budget: not modelled",
+    for words in ("Margin: not modelled", "Funding: it counts as zero", "Request budget: none",
                   "Predicted fills: none", "Place at the fill: not recorded",
                   "Latency by kind of request: not counted"):  # fmt: skip
         assert words in text, words

@@ -10,6 +10,7 @@ import sys
 import time
 
 import msgspec
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -20,7 +21,7 @@ from simmm.errors import RunError, ScenarioError
 from simmm.report.compare import compare
 from simmm.report.schema import Estimate
 from simmm.scenario import load_scenario
-from simmm.scenario.latency import Delay, Latency
+from simmm.scenario.latency import Delay, Entry, Latency
 from simmm.study import fills
 from simmm.study.fills_page import page
 from simmm.study.fills_terminal import render
@@ -36,7 +37,7 @@ def made(folder, **changes):
     heard = []
     study, place = fills.study_fills(
         "cascade", options={**OPTIONS, **changes.pop("options", {})}, out=folder,
-        told=heard.append, **{"models": MODELS, **changes},
+        told=heard.append, **{"models": MODELS, "seeds": 0, **changes},
     )  # fmt: skip
     assert place == folder
     return study, [(event.what, event.name) for event in heard if event.what != "rows"]
@@ -45,7 +46,7 @@ def made(folder, **changes):
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "out"
-    return made(folder)[0], folder
+    return made(folder, seeds=2)[0], folder
 
 
 def result(study, model, extra=0.0):
@@ -107,16 +108,32 @@ def test_the_spread_is_from_the_least_to_the_most(study):
         assert spread.share == pytest.approx(spread.spread.value / abs(nets[found.own_model]))
 
 
+def test_other_seeds_say_what_chance_does(study):
+    found, folder = study
+    assert [one.seed for one in found.seeds] == [2, 3]
+    seeds = [json.loads((folder / one.folder / "run.json").read_text())["seed"]
+             for one in found.seeds]  # fmt: skip
+    assert [seed["run"] for seed in seeds] == [2, 3]
+    assert {seed["tape"] for seed in seeds} == {1}  # the market stays the same
+    nets = [one.net.value for one in (*found.seeds, result(found, found.own_model))]
+    assert len(set(nets)) == 3
+    assert (found.draws.least, found.draws.most) == (min(nets), max(nets))
+    assert found.draws.sd == pytest.approx(np.std(nets, ddof=1))
+    models = [one.net.value for one in found.results if not one.extra_latency_ms]
+    assert found.draws.sd_models == pytest.approx(np.std(models, ddof=1))
+    assert any("Chance alone, 3 runs" in one for one in found.sentences)
+
+
 def test_finished_runs_are_kept_and_missing_ones_made_again(study):
     found, folder = study
-    again, heard = made(folder)
+    again, heard = made(folder, seeds=2)
     assert again == found
     assert {what for what, _ in heard} == {"kept"}
     lost = folder / result(found, "optimistic").folder
     before = (lost / "fills.parquet").read_bytes()
     (lost / "report.json").unlink()
     (folder / "runs" / f"{lost.name}.partial").mkdir()  # as if a run had been killed there
-    again, heard = made(folder)
+    again, heard = made(folder, seeds=2)
     assert again == found
     assert [name for what, name in heard if what == "done"] == ["optimistic"]
     assert (lost / "fills.parquet").read_bytes() == before
@@ -171,7 +188,18 @@ def test_the_terminal_page_fits(study, width):
 
 def test_the_command_prints_the_study_and_where_it_is(study):
     _, folder = study
-    words = ["fills", "cascade", "--to", "600", "--models", ",".join(MODELS), "--out", str(folder)]
+    words = [
+        "fills",
+        "cascade",
+        "--to",
+        "600",
+        "--models",
+        ",".join(MODELS),
+        "--seeds",
+        "2",
+        "--out",
+        str(folder),
+    ]
     shown = CliRunner().invoke(study_group, [*words, "--width", "80"])
     assert shown.exit_code == 0, shown.output
     assert shown.stdout.splitlines()[-1] == str(folder / "study.html")
@@ -228,7 +256,7 @@ def test_ctrl_c_ends_the_workers_and_leaves_what_is_finished(tmp_path):
 
 
 def test_slower_moves_every_draw_and_its_cap():
-    fast = Latency(entry=Delay(form="uniform", ms=3.0, scale_ms=2.0), response=Delay(ms=1.0))
+    fast = Latency(entry=Entry(form="uniform", ms=3.0, scale_ms=2.0), response=Delay(ms=1.0))
     assert slower(fast, 0.0) == {}
     assert slower(fast, 10.0) == {
         "venue.latency.entry.ms": 13.0, "venue.latency.response.ms": 11.0,
@@ -237,12 +265,24 @@ def test_slower_moves_every_draw_and_its_cap():
     assert slower(capped, 0.5)["venue.latency.response.cap_ms"] == 4.5
 
 
+def test_slower_moves_kinds_of_requests_and_tables_too():
+    sets = {"venue.latency.entry.cancel": 5,
+            "venue.latency.response": {"form": "empirical", "sample_ms": [10, 20, 40]}}  # fmt: skip
+    base = load_scenario("cascade", sets=sets)
+    later = load_scenario("cascade", sets={**sets, **slower(base.scenario.venue.latency, 7.0)})
+    before, after = base.scenario.venue.latency, later.scenario.venue.latency
+    assert after.entry.cancel.ms == 12.0
+    assert after.entry.ms == before.entry.ms + 7
+    shifts = np.array(after.response.table_ms) - np.array(before.response.table_ms)
+    np.testing.assert_allclose(shifts, 7.0)
+
+
 def drawn(nets, extra=0.0, reach=1.0):
     """Results with given nets, the first model being the own one."""
     blank = Estimate(None)
     return [
         fills.Result(
-            name=f"{at}", model=f"m{at}", extra_latency_ms=extra, own=at == 0, folder="",
+            name=f"{at}", model=f"m{at}", extra_latency_ms=extra, seed=1, own=at == 0, folder="",
             net=Estimate(net, net - reach, net + reach), parts={"spread": net}, edge_bps=1.0,
             fills=3, fills_per_hour=1.0, fill_ratio=0.5, turnover=100.0, drawdown=1.0,
             markout_5s=blank, sharpe_day=1.0, apart=blank, apart_why="",
@@ -280,7 +320,7 @@ def test_the_first_sentence_is_the_answer(nets, later, told):
     if later:
         results += drawn(later, 50.0)
         spreads.append(spread_of(drawn(later, 50.0)))
-    assert told in sentences(results, spreads, "USD")[0]
+    assert told in sentences(results, spreads, None, "USD")[0]
 
 
 def test_a_page_of_results_without_intervals(study):
@@ -291,6 +331,8 @@ def test_a_page_of_results_without_intervals(study):
         for one in found.results
     ]  # fmt: skip
     spreads = [spread_of(bare)]
-    empty = msgspec.structs.replace(found, results=bare, spreads=spreads,
-                                    sentences=sentences(bare, spreads, "USD"))  # fmt: skip
+    told = sentences(bare, spreads, None, "USD")
+    empty = msgspec.structs.replace(
+        found, results=bare, spreads=spreads, sentences=told, seeds=[], draws=None
+    )
     assert "No fill under any queue model" in page(empty)

@@ -8,14 +8,14 @@ import numpy as np
 
 from simmm.records import NEVER
 from simmm.report import payments
-from simmm.report.account import HOUR_S
+from simmm.report.account import DAY_S, HOUR_S
 from simmm.report.account_words import budget_words, fee_words, funding_words, margin_words
 from simmm.report.page.course import time_chart
 from simmm.report.page.pack import Thinning, packed
 from simmm.report.page.shell import Html, chart, field, join, table, tag
 from simmm.report.schema import Report
 from simmm.report.tables import Run
-from simmm.report.words import decimals_for, moment, numbers
+from simmm.report.words import decimals_for, fixed, moment, numbers
 
 _MOST_BARS = 60
 
@@ -48,13 +48,13 @@ def _fee_chart(report: Report) -> tuple[dict[str, Any], str]:
     found = report.fees
     assert found is not None
     shown = found.periods[-_MOST_BARS:]
-    cut = slice(11, 16) if found.period_s == HOUR_S else slice(5, 10)
+    cut = slice(11, 16) if found.period_s < DAY_S else slice(5, 10)
     series = [
         {"name": name, "colour": colour, "y": [getattr(one, name) for one in shown]}
         for name, colour in (("maker", "fees"), ("taker", "adverse"))
     ]
     left = f", the last {_MOST_BARS}" if len(found.periods) > _MOST_BARS else ""
-    step = "hour" if found.period_s == HOUR_S else "day"
+    step = {HOUR_S: "hour", DAY_S: "day"}.get(found.period_s, f"{found.period_s // 60} min")
     return {
         "kind": "bars", "labels": [moment(one.start_ns, False)[cut] for one in shown],
         "series": series, "decimals": decimals_for([v for s in series for v in s["y"]], 3),
@@ -75,15 +75,27 @@ def _rates(report: Report) -> Html:
         for k, line in enumerate(found.lines)
     ]  # fmt: skip
     head = ("", f"paid, {report.run.quote}", "traded", "bps", "fills")
-    rules = [
-        (name.replace("_", " "), str(value))
-        for name, value in found.rules.items()
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
-    ]
+    rules = _rules(found.rules)
     told: list[object] = [table(head, rows)]
     if rules:
         told.append(table(("rules in force", ""), rules, left=2))
     return tag("div", *told)
+
+
+def _rules(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """The rules in force as names and texts; the account's own terms are told elsewhere."""
+    shown = []
+    for name, value in found.items():
+        if name == "tiers":
+            tiers = (f"{tier['leverage']}× from {tier['low']:,}" for tier in value)
+            shown.append(("margin tiers", ", ".join(tiers)))
+        elif name.endswith("_rate") and isinstance(value, int | float):
+            shown.append((name.replace("_rate", " fee"), f"{fixed(1e4 * value, 3, True)} bps"))
+        elif name == "block_ms":
+            shown.append(("takers wait for a block", f"{value:g} ms at most" if value else "no"))
+        elif name not in ("deposit", "leverage", "margin", "unfunded"):
+            shown.append((name.replace("_", " "), str(value)))
+    return shown
 
 
 def _margin_panels(run: Run, report: Report) -> list[dict[str, Any]]:
@@ -133,8 +145,10 @@ def _funding_panels(run: Run, report: Report) -> list[dict[str, Any]]:
     sums = np.concatenate(([0], np.cumsum(paid.paid), [int(paid.paid.sum())]))
     rate = run.funding["rate_e12"] / 1e8  # 1e-12 as bps
     x = packed((ts - start) // 1_000_000)
+    # each rate is that of the time before its payment
+    first = max(start, int(paid.ts[0]) - HOUR_S * 1_000_000_000)
     steps = np.concatenate((rate, rate[-1:]))
-    at = packed((np.concatenate((paid.ts, [end])) - start) // 1_000_000)
+    at = packed((np.concatenate(([first], paid.ts)) - start) // 1_000_000)
     return [
         {"title": "Funding received", "unit": report.run.quote, "height": 110, "zero": True,
          "decimals": 4,

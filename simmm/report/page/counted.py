@@ -54,6 +54,7 @@ def _venue_words(report: Report, name: str) -> str:
     except ImportError:
         return ""
     text = words(REASON_NAMES.index(name), bid="…", ask="…", used=0, traded="…")
+    text = text.replace("0 > 0", "… > …")
     return f"“{text}”" if text.rstrip(".").lower() != name.lower() else ""
 
 

@@ -33,8 +33,8 @@ def reliability(report: Report) -> tuple[Html, dict[str, Any]]:
     return figure(
         "reliability", "Predicted fills", words(found), body,
         note="Dots: predictions of like probability, what share of them filled on the simulated "
-        "path; bars are 95 % intervals, predictions of one minute counting as one piece. Columns "
-        "below: how many (on a logarithmic scale).",
+        "path; bars are 95 % intervals, predictions of one minute counting as one piece; a "
+        "hollow dot has none. Columns below: how many (on a logarithmic scale).",
     ), data  # fmt: skip
 
 
