@@ -341,7 +341,7 @@ class _Scored:
                 self._progress(f"{population.name} {one.label}", k, len(self._models))
             outcomes = simulate(self._seen, population, one, settings.draws, settings.seed)
             if len(outcomes) > 1:
-                path = mean_of_paths(population, outcomes, self._mids, by)[0]
+                path = mean_of_paths(population, outcomes, self._mids, by)
                 found.append((one, 1, path, outcomes))
             found.append((one, len(outcomes), sums(population, outcomes, self._mids, by), outcomes))
         alone = {one.label: figures for one, draws, figures, _ in found if draws == 1}

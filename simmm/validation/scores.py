@@ -95,21 +95,14 @@ def sums(population: Population, outcomes: np.ndarray, mid: Mids, by: Blocks) ->
     return Sums(above, below)
 
 
-def mean_of_paths(
-    population: Population, outcomes: np.ndarray, mid: Mids, by: Blocks
-) -> tuple[Sums, dict[str, tuple[float, float]]]:
-    """Return the sums for one path, averaged over the draws, and each figure's least and most."""
+def mean_of_paths(population: Population, outcomes: np.ndarray, mid: Mids, by: Blocks) -> Sums:
+    """Return the sums for one path, averaged over the draws."""
     paths = [sums(population, outcomes[k : k + 1], mid, by) for k in range(len(outcomes))]
     names = paths[0].above
-    mean = Sums(
+    return Sums(
         {name: np.mean([path.above[name] for path in paths], axis=0) for name in names},
         {name: np.mean([path.below[name] for path in paths], axis=0) for name in names},
     )
-    spread = {}
-    for name in names:
-        values = [_value(path.above[name].sum(), path.below[name].sum()) for path in paths]
-        spread[name] = (float(np.nanmin(values)), float(np.nanmax(values)))
-    return mean, spread
 
 
 def estimates(found: Sums, by: Blocks) -> dict[str, Estimate]:
@@ -147,10 +140,6 @@ def _estimate(value: float, top: np.ndarray, bottom: np.ndarray, by: Blocks) -> 
         return Estimate(float(value))
     low, high = np.percentile(top[good] / bottom[good], [2.5, 97.5])
     return Estimate(float(value), float(low), float(high))
-
-
-def _value(above: float, below: float) -> float:
-    return above / below if below > 0.0 else float("nan")
 
 
 def _per_probe(
