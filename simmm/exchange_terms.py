@@ -103,7 +103,7 @@ def exchange_of(
             "name a table (`--set venue.funding.rates=FILE`)"
         )
     account = venue.account
-    given = resolved.scenario.market
+    own = resolved.scenario.market
     return settings_of(
         rules,
         market,
@@ -119,8 +119,8 @@ def exchange_of(
         blocks=venue.rules.blocks,
         funding=payments != "off",
         rates=rates,
-        maker_fee=None if given.maker_fee is None else float(given.maker_fee),
-        taker_fee=None if given.taker_fee is None else float(given.taker_fee),
+        maker_fee=None if own.maker_fee is None else float(own.maker_fee),
+        taker_fee=None if own.taker_fee is None else float(own.taker_fee),
     )
 
 

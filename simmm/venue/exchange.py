@@ -304,7 +304,7 @@ def _pass_quiet(verbs: Any, venue: Any, book: Any, window: Any, row: int, end: i
         if quiet & (px != venue.quiet_own[what]):
             book.cells[cell] = lots if what & KIND_MASK == DEPTH else before
         elif quiet:
-            tell_own(verbs, venue, side, before, lots)
+            tell_own(verbs, venue, side, before, lots, px == venue.quiet_best[what])
             book.cells[cell] = lots
         else:
             break

@@ -7,7 +7,7 @@ from typing import Any
 
 from simmm.book import UNKNOWN, key_of, shown_within
 from simmm.jit import kernel
-from simmm.records import BBO, DEPTH, FIRST, KIND_MASK, NO_ASK, SNAPSHOT
+from simmm.records import BBO, DEPTH, FIRST, KIND_MASK, NO_ASK, SIZES, SNAPSHOT
 from simmm.venue.draws import draws_cap, draws_depth, draws_join
 from simmm.venue.queue import CAP, DEPTH_CHANGED, JOIN, LEARN
 from simmm.venue.taken import give_back
@@ -41,19 +41,19 @@ def on_level(
             slot = venue.bids[k]
             own = venue.orders[slot].px
             if own == px:
-                _tell(verbs, venue, slot, _before(book, 1, own, continued), lots, clears)
+                _tell(verbs, venue, slot, shown_before(book, 1, own, continued), lots, clears)
             elif clears and own > px and own < reach:
-                _tell(verbs, venue, slot, _before(book, 1, own, continued), 0, clears)
+                _tell(verbs, venue, slot, shown_before(book, 1, own, continued), 0, clears)
     else:
         for k in range(venue.n_asks):
             slot = venue.asks[k]
             own = venue.orders[slot].px
             if own == px:
-                _tell(verbs, venue, slot, _before(book, 0, own, continued), lots, clears)
+                _tell(verbs, venue, slot, shown_before(book, 0, own, continued), lots, clears)
             elif clears and own < px and own > reach:
-                _tell(verbs, venue, slot, _before(book, 0, own, continued), 0, clears)
+                _tell(verbs, venue, slot, shown_before(book, 0, own, continued), 0, clears)
     if venue.n_taken > 0:
-        if _before(book, is_bid, px, continued) != lots:
+        if shown_before(book, is_bid, px, continued) != lots:
             give_back(venue, is_bid, px, px)
         if clears:
             if is_bid:
@@ -63,7 +63,7 @@ def on_level(
 
 
 @kernel
-def tell_own(verbs: Any, venue: Any, side: int, previous: int, lots: int) -> None:
+def tell_own(verbs: Any, venue: Any, side: int, previous: int, lots: int, at_touch: bool) -> None:
     """Tell the own orders of a side, all at one price, that their level went to `lots`."""
     if side:
         for k in range(venue.n_bids):
@@ -71,7 +71,7 @@ def tell_own(verbs: Any, venue: Any, side: int, previous: int, lots: int) -> Non
     else:
         for k in range(venue.n_asks):
             _tell(verbs, venue, venue.asks[k], previous, lots, False)
-    if venue.settings.learns and lots > previous >= 0:
+    if at_touch and venue.settings.learns and lots > previous >= 0:
         verbs[LEARN](venue.settings, lots - previous)
 
 
@@ -79,12 +79,17 @@ def tell_own(verbs: Any, venue: Any, side: int, previous: int, lots: int) -> Non
 def learn_size(
     verbs: Any, venue: Any, book: Any, tag: int, is_bid: int, px: int, lots: int
 ) -> None:
-    """Remember by how much a touch grew; called before the row is applied to `book`."""
+    """Remember by how much a touch grew; called before the row is applied to `book`.
+
+    The first `SIZES` times at any touch, later where an own order stands there.
+    """
+    if venue.settings.adds >= SIZES and px != (venue.own_bid if is_bid else venue.own_ask):
+        return
     if tag & KIND_MASK == SNAPSHOT and not tag & FIRST:
         return
     if tag & KIND_MASK == DEPTH and key_of(is_bid, px) < book.bound[is_bid]:
         return
-    previous = _before(book, is_bid, px, False)
+    previous = shown_before(book, is_bid, px, False)
     if previous != UNKNOWN and lots > previous:
         verbs[LEARN](venue.settings, lots - previous)
 
@@ -100,7 +105,7 @@ def stand_behind(verbs: Any, venue: Any, slot: int, lots: int) -> None:
 
 
 @kernel
-def _before(book: Any, is_bid: int, px: int, continued: bool) -> int:
+def shown_before(book: Any, is_bid: int, px: int, continued: bool) -> int:
     """Return what a level showed before the row; `continued`: an image of this side is being read.
 
     While an image is read the edge already moves with it; what was known is told by the old edge.
@@ -114,11 +119,12 @@ def _tell(verbs: Any, venue: Any, slot: int, previous: int, lots: int, is_image:
     """Tell one own order that others now show `lots` at its price."""
     order = venue.orders[slot]
     order.told_ts = max(order.told_ts, venue.row_ts)
+    is_first = is_image and venue.row_ts >= order.joined_ts
     if order.seen == 0:
         order.seen = 1
         stand_behind(verbs, venue, slot, lots)
     elif order.awaits_image:
-        if is_image or lots > order.level_at_join:
+        if is_first or lots > order.level_at_join:
             stand_behind(verbs, venue, slot, lots)
     elif previous == UNKNOWN:
         verbs[CAP](venue.queue[slot], venue.settings, lots)
@@ -126,5 +132,5 @@ def _tell(verbs: Any, venue: Any, slot: int, previous: int, lots: int, is_image:
     else:
         verbs[DEPTH_CHANGED](venue.queue[slot], venue.settings, previous, lots)
         draws_depth(verbs, venue, slot, previous, lots)
-    if is_image and venue.row_ts >= order.joined_ts:
+    if is_first:
         order.awaits_image = 0

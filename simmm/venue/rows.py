@@ -20,7 +20,7 @@ from simmm.records import (
     TRADE,
 )
 from simmm.venue.fills import on_crossing, on_trade
-from simmm.venue.levels import learn_size, on_level
+from simmm.venue.levels import learn_size, on_level, shown_before
 from simmm.venue.liquidation import watch_margin
 from simmm.venue.watching import watch_level, watch_trade
 
@@ -91,7 +91,8 @@ def _look(verbs: Any, venue: Any, book: Any, tag: int, side: int, px: int, lots:
     if venue.settings.learns:
         learn_size(verbs, venue, book, tag, side, px, lots)
     if venue.level.size > 1:
-        watch_level(verbs, venue, book, side, px, lots)
+        continued = tag & KIND_MASK == SNAPSHOT and not tag & FIRST
+        watch_level(verbs, venue, side, px, shown_before(book, side, px, continued), lots)
 
 
 @kernel

@@ -6,7 +6,7 @@ level that is not what the tape showed before a row is begun anew, so nothing ha
 
 from typing import Any
 
-from simmm.book import UNKNOWN, shown
+from simmm.book import UNKNOWN
 from simmm.jit import kernel
 from simmm.venue.queue import FILLED_LOTS, JOIN, TRADED, WATCH
 
@@ -17,10 +17,9 @@ def _place(venue: Any, is_bid: int, px: int) -> int:
 
 
 @kernel
-def watch_level(verbs: Any, venue: Any, book: Any, is_bid: int, px: int, lots: int) -> None:
-    """A row shows `lots` at a level; called before it is applied to `book`."""
+def watch_level(verbs: Any, venue: Any, is_bid: int, px: int, previous: int, lots: int) -> None:
+    """A level went from `previous` lots, or from unknown, to `lots`."""
     place = _place(venue, is_bid, px)
-    previous = shown(book, is_bid, px)
     if venue.level_px[place] != px or previous == UNKNOWN:
         venue.level_px[place] = px
         verbs[JOIN](venue.level[place], venue.settings, float(lots))

@@ -44,6 +44,7 @@ State = np.dtype(
         ("ahead", "i8"),  # lots others have before us
         ("behind", "i8"),  # lots others have behind us
         ("beyond", "i8"),  # lots matched past the queue and not yet told by `filled`
+        ("traded", "i8"),  # lots matched here since the level was last shown
         ("scalar", "i8"),  # 1: the sums alone are kept
         ("first", "i8"),  # the oldest order is lots[first]
         ("own", "i8"),  # those from here on are behind us
@@ -90,6 +91,7 @@ def adopt(state: Any, settings: Any, level: Any) -> None:
 @kernel
 def trade(state: Any, settings: Any, lots: int) -> None:
     """`lots` were matched at our price, from the front."""
+    state.traded += lots
     if lots > state.ahead:
         state.beyond += lots - state.ahead
     from_ahead = min(lots, state.ahead)
@@ -113,6 +115,7 @@ def trade(state: Any, settings: Any, lots: int) -> None:
 @kernel
 def depth(state: Any, settings: Any, previous: int, shown: int) -> None:
     """The level shows `shown` lots: what trades don't explain is one order more, or one less."""
+    state.traded = 0
     change = shown - state.ahead - state.behind
     if change > 0:
         _append(state, change)
@@ -123,8 +126,10 @@ def depth(state: Any, settings: Any, previous: int, shown: int) -> None:
 @kernel
 def cap(state: Any, settings: Any, shown: int) -> None:
     """The level is seen again after it was out of view: keep our place, within what is shown."""
+    state.traded = 0
     ahead = min(state.ahead, shown)
     if state.scalar == 0:
+        _move_down(state)
         state.end = state.own
         over = state.ahead - ahead
         while over > 0:
@@ -152,7 +157,7 @@ def filled(state: Any, settings: Any) -> int:
 @kernel
 def watch(state: Any, settings: Any, previous: int, shown: int) -> None:
     """A level on which we may join later went from `previous` to `shown` lots."""
-    if state.ahead != previous:
+    if state.ahead + min(state.traded, previous) != previous:
         join(state, settings, float(previous))
     depth(state, settings, previous, shown)
     state.ahead += state.behind
@@ -175,6 +180,7 @@ def _clear(state: Any, settings: Any) -> None:
     state.ahead = 0
     state.behind = 0
     state.beyond = 0
+    state.traded = 0
     state.scalar = 1 if settings.form == RANK_SCALAR else 0
     state.first = 0
     state.own = 0
@@ -192,14 +198,15 @@ def _draw(state: Any) -> float:
 def _cut(state: Any, settings: Any, lots: int, places: int) -> bool:
     """Append orders of drawn sizes that sum to `lots`; False if they need more than `places`."""
     known = min(settings.adds, settings.sizes.size)
+    start = state.end
     while lots > 0:
         if state.end >= places:
             return False
         size = lots
         if known > 0:
             size = settings.sizes[int(_draw(state) * known)]
-        elif state.end < FEW_ADDS - 1:
-            size = max(lots // (FEW_ADDS - state.end), 1)
+        elif state.end - start < FEW_ADDS - 1:
+            size = max(lots // (FEW_ADDS - (state.end - start)), 1)
         size = min(size, lots)
         state.lots[state.end] = size
         state.end += 1
@@ -214,16 +221,22 @@ def _append(state: Any, lots: int) -> None:
     if state.scalar:
         return
     if state.end == LIST:
-        for k in range(state.first, LIST):
-            state.lots[k - state.first] = state.lots[k]
-        state.own -= state.first
-        state.end -= state.first
-        state.first = 0
+        _move_down(state)
     if state.end == LIST:
         state.scalar = 1
         return
     state.lots[state.end] = lots
     state.end += 1
+
+
+@kernel
+def _move_down(state: Any) -> None:
+    """Make room at the end of the list: the places of orders that are gone lie at its start."""
+    for k in range(state.first, state.end):
+        state.lots[k - state.first] = state.lots[k]
+    state.own -= state.first
+    state.end -= state.first
+    state.first = 0
 
 
 @kernel
