@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -14,6 +15,7 @@ from simmm.report.words import aligned
 from simmm.validation import shown
 from simmm.validation.result import SCORES, Estimate, Population, Row, Validation
 
+Column = TypeVar("Column")
 _OTHERS = ("to power 3", "to pessimistic")
 _HOLDS = {True: "✓", False: "✗"}
 
@@ -24,7 +26,7 @@ def render(result: Validation, console: Console) -> None:
         console.print(Text(line, style=FAINT))
     console.print(Text(""))
     console.print(Panel(Text(shown.headline(result), style=HEAD), border_style=FAINT), Text(""))
-    console.print(summary(result))
+    console.print(summary(result, console))
     for population in result.populations:
         console.print(scores(result, population, console))
     console.print(ratios(result, console))
@@ -40,19 +42,27 @@ def render(result: Validation, console: Console) -> None:
     console.print(conclusions(result))
 
 
-def summary(result: Validation) -> RenderableType:
+def summary(result: Validation, console: Console) -> RenderableType:
     """All models in one table, with the figures that matter most, without intervals."""
     columns, rows = shown.summary(result)
-    table = plain_table("\n\nmodel", *(_head(population, name) for population, name in columns))
-    table.collapse_padding = True
+    heads = [_head(population, name) for population, name in columns]
     cells = [aligned(figures[k] for _, figures in rows) for k in range(len(columns))]
-    for at, (model, _) in enumerate(rows):
-        table.add_row(model, *(column[at] for column in cells))
+    widths = [
+        _widest([*head.split("\n"), *column]) + 2 for head, column in zip(heads, cells, strict=True)
+    ]
+    names = [model for model, _ in rows]
+    tables: list[RenderableType] = []
+    for part in _packed(range(len(columns)), widths, console.width - _widest(["model", *names])):
+        table = plain_table("\n\nmodel", *(heads[k] for k in part))
+        table.collapse_padding = True
+        for at, model in enumerate(names):
+            table.add_row(model, *(cells[k][at] for k in part))
+        tables.append(table)
     note = "; ".join(
         f"{shown.label(name)} in {SCORES[name].unit}" for _, name in columns if SCORES[name].unit
     )
-    return section("All models", table, note=f"{note[:1].upper()}{note[1:]}. 1 path: the mean over "
-                   "single runs. Intervals stand below.")  # fmt: skip
+    return section("All models", *tables, note=f"{note[:1].upper()}{note[1:]}. 1 path: the mean "
+                   "over single runs. Intervals stand below.")  # fmt: skip
 
 
 def _head(population: str, name: str) -> str:
@@ -121,20 +131,20 @@ def _plain(rows: Sequence[Row], names: Sequence[str], console: Console) -> Rende
     return Group(*tables)
 
 
-def _packed(names: Sequence[str], widths: Sequence[int], room: int) -> list[list[str]]:
+def _packed(columns: Sequence[Column], widths: Sequence[int], room: int) -> list[list[Column]]:
     """Divide columns into as few groups as the room allows, of like counts where that is as few."""
-    groups: list[list[str]] = []
+    groups: list[list[Column]] = []
     left = 0
-    for name, width in zip(names, widths, strict=True):
+    for column, width in zip(columns, widths, strict=True):
         if not groups or width > left:
             groups.append([])
             left = room
-        groups[-1].append(name)
+        groups[-1].append(column)
         left -= width
-    most = -(-len(names) // len(groups)) if groups else 1
-    starts = range(0, len(names), most)
+    most = -(-len(columns) // len(groups)) if groups else 1
+    starts = range(0, len(columns), most)
     if all(sum(widths[at : at + most]) <= room for at in starts):
-        return [list(names[at : at + most]) for at in starts]
+        return [list(columns[at : at + most]) for at in starts]
     return groups
 
 
@@ -196,6 +206,7 @@ def reliability(result: Validation) -> RenderableType:
             continue
         most = max(len(row.reliability) for row in rows)
         table = plain_table(population.name, *[""] * most)
+        table.collapse_padding = True
         for row in rows:
             cells = [shown.bin_words(one) for one in row.reliability]
             table.add_row(_name(row), *cells, *[""] * (most - len(cells)))

@@ -71,7 +71,7 @@ def draw_pair(draw: Draw) -> Pair:
         "ip_limit": draw.pick([8, 30]),
     }
     hours = range((START // HOUR + 1) * HOUR, START + 3 * HOUR, HOUR)
-    rates = {hour: draw.whole(-50_000_000_000, 50_000_000_000) for hour in hours}
+    rates = {hour: draw.whole(-90_000_000_000, 90_000_000_000) for hour in hours}
     return Pair(rules, account, budget, START, draw.pick([None, None, rates]))
 
 
@@ -153,7 +153,7 @@ class World:
         if self.draw.whole(0, 1):
             self.pair.packet(("oracle", MIDDLE + self.draw.whole(-50, 50)))
         else:
-            self.pair.packet(("rate", self.draw.whole(-50_000_000_000, 50_000_000_000)))
+            self.pair.packet(("rate", self.draw.whole(-90_000_000_000, 90_000_000_000)))
 
     def gap(self) -> None:
         """The feed missed something."""
@@ -178,7 +178,7 @@ class World:
     def _expires(self) -> int:
         if not chance(self.draw, 12):
             return 0
-        return self.pair.now + self.draw.pick([-SECOND, 0, 2 * MS, 10 * SECOND])
+        return self.pair.now + self.draw.pick([-SECOND, 0, MS, MS, 10 * SECOND])
 
     def new(self) -> Request:
         """A new order."""
@@ -227,7 +227,8 @@ class World:
 
     def schedule(self) -> Request:
         """Cancel everything later, or not."""
-        ahead = self.draw.pick([0, 3 * SECOND, 6 * SECOND, 6 * SECOND, 60 * SECOND])
+        least = MS + 5 * SECOND  # from now on, for a request that arrives in a millisecond
+        ahead = self.draw.pick([0, least - 1, least, 6 * SECOND, 60 * SECOND])
         return Request("SCHEDULE_CANCEL", quantity=self.pair.now + ahead if ahead else 0)
 
     def schedules(self) -> None:
@@ -268,6 +269,22 @@ class World:
             rows = [("trade", aggressor, self.mid + aggressor * self.draw.whole(0, 9), 9)]
         self.pair.burst(requests, rows)
 
+    def meet(self) -> None:
+        """A taker that just reaches an own order of the other side, or just doesn't."""
+        own = self.pair.slow.orders.oldest_first()
+        if not own:
+            self.orders()
+            return
+        mine = self.draw.pick(own)
+        lots = mine.place.ahead + self.draw.whole(0, 1)
+        for key, shown in self.pair.slow.sides[mine.side].from_best():
+            if key > mine.side * mine.px:
+                gone = self.pair.slow.taken.get((mine.side, mine.side * key), 0)
+                lots += max(shown - gone, 0)
+        order_id, self.next_id = self.next_id, self.next_id + 1
+        tif = self.draw.pick(["IOC", "GTC"])
+        self.pair.request(Request("NEW", order_id, 0, -mine.side, mine.px, max(lots, 1), tif))
+
     def orders(self) -> None:
         """One new order."""
         self.pair.request(self.new())
@@ -286,5 +303,6 @@ EVENTS = {
     World.gap: 1,
     World.wait: 4,
     World.orders: 10,
+    World.meet: 2,
     World.requests: 12,
 }

@@ -53,7 +53,7 @@ def test_what_rewards_early_models_is_not_shown_as_judging() -> None:
 
 
 def test_the_headline_names_the_best_by_a_score_that_judges() -> None:
-    assert "rank, tracked" in shown.headline(validation())
+    assert "rank_tracked refitted" in shown.headline(validation())
     assert "0.054 s" in shown.headline(validation())
     alone = validation(with_patient=False)
     assert shown.headline(alone).endswith("(R).")

@@ -27,7 +27,18 @@ PATIENT = {
     "power 1": (0.6750, 0.6750, 0.999, 0.105, 0.586, 3.17, -3.00, 1.167, 0.0239, 0.0459),
     "power 3": (0.6525, 0.6525, 0.997, 0.0377, 0.722, 3.09, -2.79, 0.275, 0.0126, 0.0156),
     "rank": (0.6410, 0.6408, 0.994, 0.0031, 0.793, 0.76, 0.08, 0.128, 0.0034, 0.0042),
-    "rank, tracked": (0.6411, 0.6415, 0.995, 0.0037, 0.841, 0.35, -0.08, 0.054, 0.0024, 0.0036),
+    "rank_tracked refitted": (
+        0.6411,
+        0.6415,
+        0.995,
+        0.0037,
+        0.841,
+        0.35,
+        -0.08,
+        0.054,
+        0.0024,
+        0.0036,
+    ),
 }
 
 
@@ -86,6 +97,7 @@ def validation(with_patient: bool = True) -> Validation:
             )  # fmt: skip
             rows += [_patient(model, name, 32) for model in PATIENT]
             rows.append(_patient("rank", name, 1))
+            rows.append(_patient("rank_tracked refitted", name, 1))
     return Validation(
         tape="l2_h1.parquet", tape_digest="ab" * 32, truth="truth_h1.parquet", truth_kind="orders",
         symbol="ESH4", tick_quanta=1, price_quantum="0.25", lot_size="1", start_ts=START,
