@@ -323,6 +323,21 @@ def test_the_first_sentence_is_the_answer(nets, later, told):
     assert told in sentences(results, spreads, None, "USD")[0]
 
 
+@pytest.mark.parametrize(
+    ("sd", "told"),
+    [(1.0, "58 % of net hangs on the queue model"),
+     (3.0, "Queue models are 58 % of net apart, no more than other seeds of one model are")],
+)  # fmt: skip
+def test_what_seeds_do_as_well_is_not_laid_on_the_model(sd, told):
+    results = drawn([12.0, 5.0])
+    draws = fills.Draws(runs=5, least=8.0, most=12.0, sd=sd, sd_models=4.9)
+    found = sentences(results, [spread_of(results)], draws, "USDC")
+    assert told in found[0]
+    still = fills.Draws(runs=5, least=12.0, most=12.0, sd=0.0, sd_models=4.9)
+    same = sentences(results, [spread_of(results)], still, "USDC")
+    assert any("Another seed changes nothing" in one for one in same)
+
+
 def test_a_page_of_results_without_intervals(study):
     found, _ = study
     bare = [
