@@ -207,6 +207,21 @@ def test_the_command_prints_the_study_and_where_it_is(study):
     assert printed.stdout == (folder / "study.json").read_text()
 
 
+def test_a_study_from_python(study, capsys):
+    found, folder = study
+    made = simmm.study_fills(
+        "cascade", models=MODELS, seeds=2, end=600.0, out=folder, progress=True
+    )
+    assert made.study == found
+    assert "power: kept" in capsys.readouterr().err or found.own_model != "power"
+    runs = made.runs
+    assert runs.height == len(found.results) + len(found.seeds)
+    assert runs["net"].to_list()[0] == found.results[0].net.value
+    assert simmm.open_run(runs["folder"][0]).report.profit.net == found.results[0].net
+    assert repr(made).splitlines()[0] == found.sentences[0]
+    assert "Net P&L by queue model" in made.page(100)
+
+
 def test_an_unknown_model_is_told_before_anything_runs(tmp_path):
     with pytest.raises(ScenarioError, match=r"no queue model 'pesimistic'.*pessimistic"):
         made(tmp_path / "out", models=["pesimistic"])
