@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from simmm.api.session import Verdict as Verdict
     from simmm.api.session import paper as paper
     from simmm.api.session import verify as verify
+    from simmm.api.study import StudiedFills as StudiedFills
+    from simmm.api.study import study_fills as study_fills
     from simmm.api.tapes import dataset as dataset
     from simmm.report.schema import Report as Report
 
@@ -50,6 +52,7 @@ _LATER = {
     "Picture": "simmm.api.picture:Picture",
     "Report": "simmm.report.schema:Report",
     "Run": "simmm.api.run:Run",
+    "StudiedFills": "simmm.api.study:StudiedFills",
     "Verdict": "simmm.api.session:Verdict",
     "backtest": "simmm.api.backtest:backtest",
     "compare": "simmm.api.compare:compare",
@@ -57,6 +60,7 @@ _LATER = {
     "golden": "simmm.api.golden",
     "open_run": "simmm.api.run:open_run",
     "paper": "simmm.api.session:paper",
+    "study_fills": "simmm.api.study:study_fills",
     "tape": "simmm.tape",
     "verify": "simmm.api.session:verify",
 }
@@ -71,6 +75,7 @@ __all__ = [
     "ScenarioError",
     "SimmmError",
     "StrategyError",
+    "StudiedFills",
     "TapeError",
     "VenueError",
     "Verdict",
@@ -81,6 +86,7 @@ __all__ = [
     "golden",
     "open_run",
     "paper",
+    "study_fills",
     "tape",
     "verify",
 ]

@@ -82,7 +82,7 @@ def backtest(
         os.fspath(scenario),
         sets=plain_sets(set),
         seed=seed_number(seed),
-        tape=_paths(tape),
+        tape=paths(tape),
         strategy=None if strategy is None else os.fspath(strategy),
         start=moment(start, "run.from"),
         end=moment(end, "run.to"),
@@ -133,7 +133,8 @@ def _value(value: Any, path: str) -> Any:
     raise ScenarioError(f"set: {path}: a {type(value).__name__} is no value of a scenario")
 
 
-def _paths(tape: PathLike | Sequence[PathLike] | None) -> list[str]:
+def paths(tape: PathLike | Sequence[PathLike] | None) -> list[str]:
+    """Return the tapes of an argument as texts."""
     if tape is None:
         return []
     if isinstance(tape, str | os.PathLike):

@@ -12,8 +12,11 @@ import polars as pl
 
 from simmm.market import MarketRules
 from simmm.records import (
+    BACKSTOP,
     CROSSED,
+    FUNDING_SCALE,
     LATE,
+    LIQUIDATION_FILL,
     NEVER,
     NO_ASK,
     REASON_NAMES,
@@ -24,6 +27,8 @@ from simmm.records import (
     THROUGH,
     TIF_NAMES,
     UNSEEN,
+    FundingRow,
+    PredictionRow,
 )
 
 TIME = pl.Datetime("ns", "UTC")
@@ -82,6 +87,8 @@ def fills(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
         "unseen": UNSEEN,
         "stale_mid": STALE_MID,
         "late": LATE,
+        "liquidation": LIQUIDATION_FILL,
+        "backstop": BACKSTOP,
     }
     known = raw["level_at_join"] < 0
     return pl.DataFrame(
@@ -101,6 +108,8 @@ def fills(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
             "placed": _time(raw["placed_ts"]),
             "ahead_at_join": _unless(units.size(raw["ahead_at_join"]), known),
             "shown_at_join": _unless(units.size(raw["level_at_join"]), known),
+            "ahead_at_fill": _unless(units.size(raw["ahead"]), known),
+            "closed_pnl": units.money(raw["closed_pnl"]),
             **{name: _has(raw["marks"], bit) for name, bit in flags.items()},
         }
     )
@@ -125,7 +134,9 @@ def orders(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
             "reason": _words(raw["reason"] - 1, REASON),
             "ahead_at_join": _unless(units.size(raw["ahead_at_join"]), known),
             "shown_at_join": _unless(units.size(raw["level_at_join"]), known),
+            "ahead_at_end": _unless(units.size(raw["ahead_at_end"]), known),
             "modifies": raw["modifies"],
+            "reduce_only": raw["reduce_only"] != 0,
         }
     )
 
@@ -151,6 +162,9 @@ def intents(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
 def equity(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
     """One row a sample of the account at the exchange."""
     unknown = raw["mid2"] <= 0
+    no_budget = raw["requests_cap"] <= 0
+    modelled = bool((raw["margin_available"] != 0).any() or (raw["margin_used"] != 0).any())
+    no_margin = pl.repeat(not modelled, raw.height, dtype=pl.Boolean, eager=True)
 
     def price(name: str) -> pl.Series:
         return _unless(units.price(raw[name]), (raw[name] <= 0) | (raw[name] >= NO_ASK))
@@ -164,6 +178,18 @@ def equity(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
             "equity": units.equity(raw),
             "fees": units.money(raw["fees"]),
             "funding": units.money(raw["funding"]),
+            "mark": _unless(units.price(raw["mark"]), raw["mark"] <= 0),
+            **{
+                name: _unless(units.money(raw[column]), no_margin)
+                for name, column in (
+                    ("value", "value"),
+                    ("margin_used", "margin_used"),
+                    ("maintenance", "maintenance"),
+                    ("withdrawable", "margin_available"),
+                )
+            },
+            "requests_used": _unless(raw["requests_used"], no_budget),
+            "requests_allowed": _unless(raw["requests_cap"], no_budget),
             "fills": raw["fills"],
             **{name: price(name) for name in ("own_bid", "own_ask", "best_bid", "best_ask")},
             **{
@@ -195,6 +221,33 @@ def mids(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
     return pl.DataFrame({"time": _time(raw["ts"]), "mid": mid})
 
 
+def funding(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
+    """One row a funding payment; `rate` is a fraction of the notional."""
+    return pl.DataFrame(
+        {
+            "time": _time(raw["ts"]),
+            "position": units.size(raw["position"]),
+            "price": units.price(raw["px"]),
+            "rate": _times(raw["rate_e12"], Fraction(1, FUNDING_SCALE)),
+            "paid": units.money(raw["payment"]),
+        }
+    )
+
+
+def predictions(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
+    """One row a print that reached the level of an own order, with its probability to fill it."""
+    return pl.DataFrame(
+        {
+            "time": _time(raw["ts"]),
+            "order_id": raw["id"],
+            "probability": raw["probability"],
+            "filled": raw["filled"] != 0,
+            "ahead": units.size(raw["ahead"]),
+            "ahead_mean": units.size(raw["ahead_mean"]),
+        }
+    )
+
+
 def memory(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
     """One row a sample of what the strategy records, in the strategy's own units."""
     return raw.select(pl.Series("time", _time(raw["ts"])), pl.exclude("ts"))
@@ -209,7 +262,11 @@ FRAMES: dict[str, Frame] = {
     "beliefs": beliefs,
     "mids": mids,
     "memory": memory,
+    "funding": funding,
+    "predictions": predictions,
 }
+#: Tables that a run may not have: their columns as they are stored.
+PERHAPS = {"funding": FundingRow, "predictions": PredictionRow}
 
 
 def _times(values: pl.Series, unit: Fraction) -> pl.Series:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
-from simmm.api.frames import FRAMES, TIME, Units
+from simmm.api.frames import FRAMES, PERHAPS, TIME, Units
 from simmm.errors import RunError, ScenarioError
 from simmm.market import MarketRules
 from simmm.report import Report, load
@@ -106,18 +107,31 @@ class Run:
             return pl.DataFrame({"time": pl.Series([], dtype=TIME)})
         return self._frame("memory")
 
+    @cached_property
+    def funding(self) -> pl.DataFrame:
+        """One row a funding payment; empty where none was made."""
+        return self._frame("funding")
+
+    @cached_property
+    def predictions(self) -> pl.DataFrame:
+        """One row a print that reached an own order's level; empty without `venue.queue.draws`."""
+        return self._frame("predictions")
+
     def raw(self, table: str) -> pl.DataFrame:
         """Return a table as it is stored: integers of ns, quanta, lots, money quanta, and codes.
 
         Parameters
         ----------
         table
-            ``fills``, ``orders``, ``intents``, ``equity``, ``beliefs``, ``mids`` or ``memory``.
+            ``fills``, ``orders``, ``intents``, ``equity``, ``beliefs``, ``mids``, ``memory``,
+            ``funding`` or ``predictions``.
             Its rows are those of the frame of that name, in the same order.
         """
         if table not in FRAMES:
             raise ScenarioError(f"{table!r} is no table of a run; there are: {', '.join(FRAMES)}")
         path = self.folder / f"{table}.parquet"
+        if not path.exists() and table in PERHAPS:
+            return pl.DataFrame(np.zeros(0, PERHAPS[table]))
         if not path.exists():
             why = "the strategy records nothing" if table == "memory" else "the folder was changed"
             raise RunError(f"{path}: there is no such table; {why}")

@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from simmm.report.terminal.parts import FAINT, HEAD, plain_table, section, side_by_side, style_of
-from simmm.report.words import amount, duration, fixed, moment, numbers, percent
+from simmm.report.words import duration, fixed, moment, numbers, percent
 from simmm.study.fills import FillStudy, Result
 
 _NAMES = {"adverse": "adverse moves"}
@@ -118,9 +118,7 @@ def _seeds(study: FillStudy, axis: tuple[float, float], width: int) -> list[Rend
     cells[max(0, min(width - 1, round(-low * scale)))] = "│"
     for one in study.seeds:
         cells[max(0, min(width - 1, round(((one.net.value or 0.0) - low) * scale)))] = "·"
-    assert study.draws is not None
-    told = f"sd {amount(study.draws.sd)}"
-    return [Text("other seeds", style=FAINT), Text("".join(cells)), Text(told, style=FAINT)]
+    return [Text("other seeds", style=FAINT), Text("".join(cells)), "", "", "", ""]
 
 
 def _ordered(study: FillStudy) -> list[Result]:

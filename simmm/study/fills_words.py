@@ -34,7 +34,7 @@ def sentences(
         return ["No fill under any queue model, so there is nothing to compare."]
     if len(models) == 1:
         return [f"Net is {_told(first.own_net)} {quote}; one queue model says nothing of others."]
-    found = [f"{_size(first)}{_conclusion(results, spreads)}", _range(first, results, quote)]
+    found = [f"{_size(first, draws)}{_conclusion(results, spreads)}", _range(first, results, quote)]
     if draws is not None:
         found.append(_chance(draws, quote))
     swing = [(size, name) for name, size in first.parts.items() if size > 0]
@@ -51,13 +51,20 @@ def sentences(
     return found
 
 
-def _size(first: Spread) -> str:
+def _size(first: Spread, draws: Draws | None) -> str:
     """How much of the own net the models are apart."""
     if first.share is None:
         return ""
+    size = percent(first.share, 0) if first.share >= 0.1 else percent(first.share)
+    if draws is not None and draws.least < draws.most and not _clear(draws):
+        return f"Queue models are {size} of net apart, no more than other seeds of one model are. "
     if first.share < 1:
-        return f"{percent(first.share, 0)} of net hangs on the queue model. "
+        return f"{size} of net hangs on the queue model. "
     return f"Queue models are {fixed(first.share, 1)} times the net itself apart. "
+
+
+def _clear(draws: Draws) -> bool:
+    return draws.sd_models > _CLEAR * draws.sd
 
 
 def _conclusion(results: list[Result], spreads: list[Spread]) -> str:
@@ -107,9 +114,9 @@ def _chance(draws: Draws, quote: str) -> str:
         f"{signed(draws.least)} to {signed(draws.most)} {quote}, a standard deviation of "
         f"{amount(draws.sd)}; between the models it is {amount(draws.sd_models)}"
     )
-    if draws.sd_models > _CLEAR * draws.sd:
+    if _clear(draws):
         return f"{told}."
-    return f"{told}, so models differ by little more than other draws do."
+    return f"{told}. This stretch is too short, or too wild, to tell the models apart by net."
 
 
 def _latency(spread: Spread, quote: str) -> str:

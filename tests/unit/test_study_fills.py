@@ -207,6 +207,21 @@ def test_the_command_prints_the_study_and_where_it_is(study):
     assert printed.stdout == (folder / "study.json").read_text()
 
 
+def test_a_study_from_python(study, capsys):
+    found, folder = study
+    made = simmm.study_fills(
+        "cascade", models=MODELS, seeds=2, end=600.0, out=folder, progress=True
+    )
+    assert made.study == found
+    assert "power: kept" in capsys.readouterr().err or found.own_model != "power"
+    runs = made.runs
+    assert runs.height == len(found.results) + len(found.seeds)
+    assert runs["net"].to_list()[0] == found.results[0].net.value
+    assert simmm.open_run(runs["folder"][0]).report.profit.net == found.results[0].net
+    assert repr(made).splitlines()[0] == found.sentences[0]
+    assert "Net P&L by queue model" in made.page(100)
+
+
 def test_an_unknown_model_is_told_before_anything_runs(tmp_path):
     with pytest.raises(ScenarioError, match=r"no queue model 'pesimistic'.*pessimistic"):
         made(tmp_path / "out", models=["pesimistic"])
@@ -321,6 +336,21 @@ def test_the_first_sentence_is_the_answer(nets, later, told):
         results += drawn(later, 50.0)
         spreads.append(spread_of(drawn(later, 50.0)))
     assert told in sentences(results, spreads, None, "USD")[0]
+
+
+@pytest.mark.parametrize(
+    ("sd", "told"),
+    [(1.0, "58 % of net hangs on the queue model"),
+     (3.0, "Queue models are 58 % of net apart, no more than other seeds of one model are")],
+)  # fmt: skip
+def test_what_seeds_do_as_well_is_not_laid_on_the_model(sd, told):
+    results = drawn([12.0, 5.0])
+    draws = fills.Draws(runs=5, least=8.0, most=12.0, sd=sd, sd_models=4.9)
+    found = sentences(results, [spread_of(results)], draws, "USDC")
+    assert told in found[0]
+    still = fills.Draws(runs=5, least=12.0, most=12.0, sd=0.0, sd_models=4.9)
+    same = sentences(results, [spread_of(results)], still, "USDC")
+    assert any("Another seed changes nothing" in one for one in same)
 
 
 def test_a_page_of_results_without_intervals(study):
