@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from simmm.api.study import StudiedFills as StudiedFills
     from simmm.api.study import study_fills as study_fills
     from simmm.api.tapes import dataset as dataset
+    from simmm.exchange import Exchange as Exchange
     from simmm.report.schema import Report as Report
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ __version__ = "0.1.0"
 #: Public name -> module, and the name in it; without one, the module itself is meant.
 _LATER = {
     "Compared": "simmm.api.compare:Compared",
+    "Exchange": "simmm.exchange:Exchange",
     "Picture": "simmm.api.picture:Picture",
     "Report": "simmm.report.schema:Report",
     "Run": "simmm.api.run:Run",
@@ -67,6 +69,7 @@ _LATER = {
 
 __all__ = [
     "Compared",
+    "Exchange",
     "GoldenError",
     "Picture",
     "Report",
