@@ -41,7 +41,7 @@ from simmm.validation.live import (
 )
 from simmm.venue.exchange import open_venue
 from simmm.venue.fills import on_crossing, on_trade
-from simmm.venue.levels import learn_size, on_level
+from simmm.venue.levels import learn_size, on_level, shown_before
 from simmm.venue.queue import QueueModel
 from simmm.venue.requests import on_request
 from simmm.venue.resting import refresh
@@ -230,7 +230,8 @@ def apply(
         if venue.settings.learns:
             learn_size(verbs, venue, book, tag, side, px, lots)
         if venue.level.size > 1:
-            watch_level(verbs, venue, book, side, px, lots)
+            continued = kind == SNAPSHOT and not tag & FIRST
+            watch_level(verbs, venue, side, px, shown_before(book, side, px, continued), lots)
     told = 0
     if kind != DEPTH or live.at[place_of(live, side, px)] > 0:
         for k in range(live.count):

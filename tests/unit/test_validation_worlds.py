@@ -1,4 +1,4 @@
-"""Worlds whose queues are known: each model errs as its assumption says, the true one not at all."""
+"""Worlds whose queues are known: models err as they assume, the true one not at all."""
 
 from __future__ import annotations
 
