@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-DEPTH, TRADE, CLEAR, SNAPSHOT = 0, 1, 2, 3
+DEPTH, TRADE, CLEAR, SNAPSHOT, BBO = 0, 1, 2, 3, 4
 """Values of the column ``kind``."""
 
 COLUMNS: dict[str, str] = {

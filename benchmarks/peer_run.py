@@ -7,6 +7,8 @@
     each, power queue model with n = 3, 5 ms to the exchange and 5 ms back. Each order stands one
     tick behind its touch. The pair is shifted one tick against the inventory for every order held,
     the inventory counted in orders and clamped at ten, but no order goes past its touch.
+``ladder``
+    The same with five bids and five asks, a tick behind one another from that tick on.
 
 The time is that of the compiled call alone, after a first call on the head of the tape that
 compiles it. Each case should run in a process of its own. ``cpu_s`` is what of the time the thread
@@ -53,33 +55,41 @@ def bare(hbt: Any, counts: Array) -> None:
         counts[0] += 1
 
 
-@njit()
-def quotes(hbt: Any, counts: Array) -> None:
-    """Cancel and place one bid and one ask each step; count steps, orders, cancels."""
-    order_id = 0
-    while hbt.elapse(STEP_NS) == 0:
-        counts[0] += 1
-        hbt.clear_inactive_orders(0)
-        own = hbt.orders(0)
-        for own_id in range(max(order_id - 1, 1), order_id + 1):
-            order = own.get(own_id)
-            if order is not None and order.cancellable:
-                hbt.cancel(0, own_id, False)
-                counts[2] += 1
-        depth = hbt.depth(0)
-        held = round(hbt.position(0) / ORDER_QTY)
-        held = max(-INVENTORY_CLAMP, min(INVENTORY_CLAMP, held))
-        shift = abs(held) // ORDERS_PER_TICK
-        shift = shift if held > 0 else -shift
-        bid = depth.best_bid_tick - max(TICKS_BEHIND + shift, 0)
-        ask = depth.best_ask_tick + max(TICKS_BEHIND - shift, 0)
-        hbt.submit_buy_order(0, order_id + 1, bid * TICK_SIZE, ORDER_QTY, GTX, LIMIT, False)
-        hbt.submit_sell_order(0, order_id + 2, ask * TICK_SIZE, ORDER_QTY, GTX, LIMIT, False)
-        order_id += 2
-    counts[1] = order_id
+def requote(levels: int) -> Any:
+    """Give the compiled loop that replaces `levels` orders a side at each step."""
+
+    @njit()
+    def quote(hbt: Any, counts: Array) -> None:
+        """Cancel all orders and place them anew each step; count steps, orders, cancels."""
+        order_id = 0
+        while hbt.elapse(STEP_NS) == 0:
+            counts[0] += 1
+            hbt.clear_inactive_orders(0)
+            own = hbt.orders(0)
+            for own_id in range(max(order_id - 2 * levels + 1, 1), order_id + 1):
+                order = own.get(own_id)
+                if order is not None and order.cancellable:
+                    hbt.cancel(0, own_id, False)
+                    counts[2] += 1
+            depth = hbt.depth(0)
+            held = round(hbt.position(0) / ORDER_QTY)
+            held = max(-INVENTORY_CLAMP, min(INVENTORY_CLAMP, held))
+            shift = abs(held) // ORDERS_PER_TICK
+            shift = shift if held > 0 else -shift
+            bid = depth.best_bid_tick - max(TICKS_BEHIND + shift, 0)
+            ask = depth.best_ask_tick + max(TICKS_BEHIND - shift, 0)
+            for k in range(levels):
+                bid_px, ask_px = (bid - k) * TICK_SIZE, (ask + k) * TICK_SIZE
+                bid_id, ask_id = order_id + 2 * k + 1, order_id + 2 * k + 2
+                hbt.submit_buy_order(0, bid_id, bid_px, ORDER_QTY, GTX, LIMIT, False)
+                hbt.submit_sell_order(0, ask_id, ask_px, ORDER_QTY, GTX, LIMIT, False)
+            order_id += 2 * levels
+        counts[1] = order_id
+
+    return quote
 
 
-CASES = {"bare": bare, "quotes": quotes}
+CASES = {"bare": bare, "quotes": requote(1), "ladder": requote(5)}
 
 
 def build(events: Array, low: float, high: float) -> Any:

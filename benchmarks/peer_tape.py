@@ -39,10 +39,10 @@ from peer_columns import (
 )
 
 _MEAN_GAP_NS = 2_000_000
-_FIRST_TS_NS = 1_700_000_000_000_000_000
+FIRST_TS_NS = 1_700_000_000_000_000_000
 _FIRST_BID_TICKS = 59_800
-_WINDOW = 1 << 16
-_WINDOW_LOW = _FIRST_BID_TICKS - _WINDOW // 2
+WINDOW = 1 << 16
+WINDOW_LOW = _FIRST_BID_TICKS - WINDOW // 2
 _BLOCK_ROWS = 1_000_000
 
 # The shape of the flow. Sizes are in lots, shares are out of 2**16. The numbers were set once so
@@ -55,7 +55,7 @@ _DEPTH_WEIGHTS = (30, 17, 12, 10, 8, 7, 6, 4, 3, 3)
 
 
 @njit()
-def _next_level(size: Array, at: int, step: int) -> int:
+def next_level(size: Array, at: int, step: int) -> int:
     """First tick with size beyond `at` in the direction `step`."""
     at += step
     while 0 <= at < size.size and size[at] == 0:
@@ -131,7 +131,7 @@ def _fill_block(
         if left > 0 and (at - best) * step < 0:
             touch[end] = at
         elif left == 0 and at == best:
-            touch[end] = _next_level(size[end], best, step)
+            touch[end] = next_level(size[end], best, step)
 
 
 class _Writer:
@@ -167,44 +167,78 @@ class _Writer:
         self.files = {}
 
 
-def _head(rng: np.random.Generator, size: Array, touch: Array) -> tuple[Array, ...]:
-    """Fill the book and give the clear and snapshot rows as kind, side, ticks, lots."""
-    levels = np.arange(SNAPSHOT_LEVELS)
-    touch[:] = _FIRST_BID_TICKS - _WINDOW_LOW, _FIRST_BID_TICKS + 1 - _WINDOW_LOW
-    lots = rng.integers(_TARGET_LOTS // 2, _TARGET_LOTS * 3 // 2, (2, SNAPSHOT_LEVELS))
-    at = np.stack([touch[0] - levels, touch[1] + levels])
-    size[0, at[0]], size[1, at[1]] = lots
-    kind = np.full(HEAD_ROWS, SNAPSHOT, np.int8)
-    kind[0] = CLEAR
-    side = np.repeat(np.array([0, 1, -1], np.int8), [1, SNAPSHOT_LEVELS, SNAPSHOT_LEVELS])
-    ticks = np.concatenate([[0], (at + _WINDOW_LOW).ravel()])
-    return kind, side, ticks, np.concatenate([[0], lots.ravel()])
+class Flow:
+    """The drawn market: a book that starts with `head` and moves on with each draw.
+
+    Attributes
+    ----------
+    size
+        Lots by side and level, shape (2, window); bids first.
+    touch
+        Best bid and best ask, as ticks above `WINDOW_LOW`.
+    head
+        Kind, side, ticks and lots of the rows that clear the book and show it first.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self.size = np.zeros((2, WINDOW), np.int64)
+        self.touch = np.zeros(2, np.int64)
+        distances = np.repeat(np.arange(10), np.array(_DEPTH_WEIGHTS) * 256 // 100)
+        self._distances = np.concatenate([distances, np.zeros(256 - len(distances), np.int64)])
+        self.head = self._head()
+
+    def _head(self) -> tuple[Array, ...]:
+        """Fill the book and give the clear and snapshot rows."""
+        levels = np.arange(SNAPSHOT_LEVELS)
+        self.touch[:] = _FIRST_BID_TICKS - WINDOW_LOW, _FIRST_BID_TICKS + 1 - WINDOW_LOW
+        lots = self._rng.integers(_TARGET_LOTS // 2, _TARGET_LOTS * 3 // 2, (2, SNAPSHOT_LEVELS))
+        at = np.stack([self.touch[0] - levels, self.touch[1] + levels])
+        self.size[0, at[0]], self.size[1, at[1]] = lots
+        kind = np.full(HEAD_ROWS, SNAPSHOT, np.int8)
+        kind[0] = CLEAR
+        side = np.repeat(np.array([0, 1, -1], np.int8), [1, SNAPSHOT_LEVELS, SNAPSHOT_LEVELS])
+        ticks = np.concatenate([[0], (at + WINDOW_LOW).ravel()])
+        return kind, side, ticks, np.concatenate([[0], lots.ravel()])
+
+    def draw(self, count: int, mean_gap_ns: int, trades: int | None = None) -> tuple[Array, ...]:
+        """Draw `count` rows, `trades` of them trades; one in ten if not told.
+
+        Returns
+        -------
+        tuple of ndarray
+            Kind, side, place above `WINDOW_LOW`, lots, and ns since the row before; (count,) each.
+            A trade and the change of the book that it causes happen at once.
+        """
+        trades = count // 10 if trades is None else trades
+        groups = count - trades
+        is_trade = self._rng.permutation(np.arange(groups) < trades)
+        draw = self._rng.integers(0, 1 << 16, (groups, 4), dtype=np.uint16)
+        gaps = 1 + (self._rng.standard_exponential(groups) * mean_gap_ns).astype(np.int64)
+        kind, side = np.empty(count, np.int8), np.empty(count, np.int8)
+        at, lots = np.empty(count, np.int64), np.empty(count, np.int64)
+        first = np.empty(count, np.int8)
+        _fill_block(
+            self.size, self.touch, is_trade, draw, self._distances, kind, side, at, lots, first
+        )
+        waited = np.zeros(count, np.int64)
+        waited[first > 0] = gaps
+        return kind, side, at, lots, waited
 
 
 def _draw(writer: _Writer, rows: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    size = np.zeros((2, _WINDOW), np.int64)
-    touch = np.zeros(2, np.int64)
-    distances = np.repeat(np.arange(10), np.array(_DEPTH_WEIGHTS) * 256 // 100)
-    distances = np.concatenate([distances, np.zeros(256 - len(distances), np.int64)])
-    kind, side, ticks, lots = _head(rng, size, touch)
-    writer.append(np.full(HEAD_ROWS, _FIRST_TS_NS), kind, side, ticks, lots)
-    clock = _FIRST_TS_NS
+    flow = Flow(np.random.default_rng(seed))
+    kind, side, ticks, lots = flow.head
+    writer.append(np.full(HEAD_ROWS, FIRST_TS_NS), kind, side, ticks, lots)
+    clock = FIRST_TS_NS
     while writer.row < rows:
         count = min(_BLOCK_ROWS, rows - writer.row)
         # One row in ten of the whole tape, the rows of the head counted too.
         trades = min((writer.row + count) // 10 - writer.row // 10, count // 2)
-        groups = count - trades
-        is_trade = rng.permutation(np.arange(groups) < trades)
-        draw = rng.integers(0, 1 << 16, (groups, 4), dtype=np.uint16)
-        gaps = 1 + (rng.standard_exponential(groups) * _MEAN_GAP_NS).astype(np.int64)
-        clocks = clock + np.cumsum(gaps)
+        kind, side, at, lots, waited = flow.draw(count, _MEAN_GAP_NS, trades)
+        clocks = clock + np.cumsum(waited)
         clock = int(clocks[-1])
-        kind, side = np.empty(count, np.int8), np.empty(count, np.int8)
-        ticks, lots = np.empty(count, np.int64), np.empty(count, np.int64)
-        first = np.empty(count, np.int8)
-        _fill_block(size, touch, is_trade, draw, distances, kind, side, ticks, lots, first)
-        writer.append(clocks[np.cumsum(first) - 1], kind, side, ticks + _WINDOW_LOW, lots)
+        writer.append(clocks, kind, side, at + WINDOW_LOW, lots)
 
 
 def write_tape(folder: Path, rows: int, seed: int) -> None:

@@ -5,6 +5,10 @@
 ``quotes``
     Every 100 ms both own orders are cancelled and one bid and one ask placed anew: the rule of
     ``peer_run.py``, written as a strategy file (``strategies/inventory_shift.py``).
+``ladder``
+    The same with five bids and five asks, a tick behind one another (``strategies/ladder.py``).
+
+``--queue`` names the queue model, ``power`` with n = 3 unless told.
 
 What runs is the entry that every backtest runs, its columns whole in memory. The time is that of
 feeding it, of the compiled calls and of copying what they put out to memory, after a first run over
@@ -40,10 +44,14 @@ STEP_NS = 100_000_000
 ENTRY_NS = 5_000_000
 RESPONSE_NS = 5_000_000
 SAMPLE_NS = 1_000_000_000
-QUEUE_POWER = 3.0
+QUEUE, QUEUE_POWER = "power", 3.0
 WARM_UP_PACKETS = 50_000
 COLUMNS = Chunk._fields[:8]
-STRATEGIES = {"bare": "stand_aside.py", "quotes": "inventory_shift.py"}
+STRATEGIES = {
+    "bare": "stand_aside.py",
+    "quotes": "inventory_shift.py",
+    "ladder": "ladder.py",
+}
 
 
 def whole_tape(path: Path) -> Chunk:
@@ -58,18 +66,20 @@ def whole_tape(path: Path) -> Chunk:
 
 
 def head_of(chunk: Chunk, packets: int) -> Chunk:
-    """Give the first packets of a tape, of which each is seen in the order in which it happened."""
+    """Give the first packets of a tape, and when they arrive."""
     packets = min(packets, len(chunk.packet_ts) - 1)
     rows = int(chunk.packet_row[packets])
-    ends = (rows,) * 3 + (packets,) * 5
-    columns: dict[str, Any] = {
-        name: getattr(chunk, name)[:end] for name, end in zip(COLUMNS, ends, strict=True)
-    }
+    kept = chunk.arrival_packet < packets
+    columns: dict[str, Any] = {name: getattr(chunk, name)[:rows] for name in COLUMNS[:3]}
+    columns |= {name: getattr(chunk, name)[:packets] for name in COLUMNS[3:6]}
+    columns |= {name: getattr(chunk, name)[kept] for name in COLUMNS[6:]}
+    for column in columns.values():
+        column.flags.writeable = False
     return chunk._replace(**columns)
 
 
-def make_settings(first_local_ts: int, last_local_ts: int) -> Settings:
-    """Give the settings of both cases: the first quote falls one step after the first row."""
+def make_settings(first_local_ts: int, last_local_ts: int, queue: str = QUEUE) -> Settings:
+    """Give the settings of all cases: the first quote falls one step after the first row."""
     return Settings(
         t0_ns=first_local_ts,
         quote_start_ns=first_local_ts + STEP_NS,
@@ -80,7 +90,7 @@ def make_settings(first_local_ts: int, last_local_ts: int) -> Settings:
         sample_ns=SAMPLE_NS,
         estimate=False,
         replace_all=True,
-        queue="power",
+        queue=queue,
         queue_n=QUEUE_POWER,
         entry=LatencySettings(low_ns=ENTRY_NS),
         response=LatencySettings(low_ns=RESPONSE_NS),
@@ -96,10 +106,10 @@ class Run(NamedTuple):
     cpu_s: float
 
 
-def simulate(case: str, chunk: Chunk) -> Run:
-    """Run a case over a whole tape."""
+def simulate(case: str, chunk: Chunk, queue: str) -> Run:
+    """Run a case over a whole tape under a queue model."""
     strategy = load_strategy(Path(__file__).with_name("strategies") / STRATEGIES[case])
-    settings = make_settings(int(chunk.arrival_ts[0]), int(chunk.arrival_ts[-1]))
+    settings = make_settings(int(chunk.arrival_ts[0]), int(chunk.arrival_ts[-1]), queue)
     simulation = Simulation([market_rules()], strategy, strategy.params.filled({}), settings)
     tables: dict[str, list[bytes]] = {}
 
@@ -113,15 +123,16 @@ def simulate(case: str, chunk: Chunk) -> Run:
     return Run(simulation, tables, wall_s, cpu_s)
 
 
-def time_case(case: str, chunk: Chunk) -> dict[str, Any]:
+def time_case(case: str, chunk: Chunk, queue: str = QUEUE) -> dict[str, Any]:
     """Run `case` over a tape and give its counts, wall time and the process's peak memory."""
-    simulate(case, head_of(chunk, WARM_UP_PACKETS))
-    run = simulate(case, chunk)
+    simulate(case, head_of(chunk, WARM_UP_PACKETS), queue)
+    run = simulate(case, chunk, queue)
     venue, maker = run.simulation.venues[0], run.simulation.makers[0]
     orders = np.frombuffer(b"".join(run.tables.get("orders", [])), OrderRow)
     rows = len(chunk.tag)
     return {
         "case": case,
+        "queue": queue,
         "rows": rows,
         "wall_s": round(run.wall_s, 6),
         "cpu_s": round(run.cpu_s, 6),
@@ -141,12 +152,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("case", choices=sorted(STRATEGIES))
     parser.add_argument("tape", type=Path)
+    parser.add_argument("--queue", default=QUEUE, help="queue model")
     arguments = parser.parse_args()
     path = arguments.tape / NAME
     if not path.exists():
         # Converting here would count in the peak memory that is reported.
         parser.error(f"{arguments.tape}: has no {NAME}; run simmm_tape.py on it first")
-    print(json.dumps(time_case(arguments.case, whole_tape(path))))
+    print(json.dumps(time_case(arguments.case, whole_tape(path), arguments.queue)))
     return 0
 
 
