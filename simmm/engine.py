@@ -27,6 +27,13 @@ from simmm.maker import (
     step_response,
     step_timer,
 )
+from simmm.reading import (
+    arrival_packet_of,
+    arrival_ts_of,
+    packet_info_of,
+    packet_row_of,
+    packet_ts_of,
+)
 from simmm.records import (
     ENDED,
     FAULT_RING,
@@ -117,7 +124,6 @@ def _engine(
         memory = memories[0]
         param = params[0]
         out = outputs[0]
-        mask = window.tag.size - 1
         plain = maker.estimate + maker.observes + maker.quote_on_packet == 0
         least_entry_ns = least_ns(mail)
         while True:
@@ -133,7 +139,7 @@ def _engine(
             known = believed.packet < believed.packet_hi
             packet_due = believed.bound_ts
             if known:
-                packet_due = believed.packet_ts[believed.packet & mask]
+                packet_due = packet_ts_of(believed, believed.packet)
             elif believed.final:
                 packet_due = NEVER
             request_due = next_request_due(venue, mail)
@@ -143,7 +149,7 @@ def _engine(
             if believed.held:
                 told_ts = believed.told_bound_ts
                 if known:
-                    told_ts = believed.told_ts[believed.packet & mask]
+                    told_ts = believed.told_ts[believed.packet & (believed.told_ts.size - 1)]
                 elif believed.final:
                     told_ts = NEVER
                 else:
@@ -164,7 +170,7 @@ def _engine(
             acts_due = min(response_due, timer_due)
             arrival_due = NEVER if window.final else window.bound_ts
             if window.arrival < window.arrival_hi:
-                arrival_due = window.arrival_ts[window.arrival & mask]
+                arrival_due = arrival_ts_of(window, window.arrival)
             if maker.quote_on_packet:
                 acts_due = min(acts_due, arrival_due)
             if acts_due > maker.end_ts:
@@ -194,6 +200,9 @@ def _engine(
             ):
                 if samples_due(venue, venue_books[0], out, request_due):
                     serve_request(verbs, venue, venue_books[0], mail, out, block_end_ts)
+                    # What arrives at the same time can't be told of the answer before.
+                    while next_request_due(venue, mail) == request_due and venue_has_room(out):
+                        serve_request(verbs, venue, venue_books[0], mail, out, block_end_ts)
             else:
                 done = True
                 limit = min(tell_due - 1, maker.end_ts)
@@ -205,11 +214,11 @@ def _engine(
                         see_packets(maker, maker_books[0], window, until)
                         done = window.arrival == before
                     while window.arrival < window.arrival_hi:
-                        due = window.arrival_ts[window.arrival & mask]
+                        due = arrival_ts_of(window, window.arrival)
                         if due > until:
                             break
                         done = False
-                        n = window.arrival_packet[window.arrival & mask]
+                        n = arrival_packet_of(window, window.arrival)
                         window.arrival += 1
                         step_packet(
                             quote,
@@ -221,10 +230,10 @@ def _engine(
                             memory,
                             param,
                             window,
-                            window.packet_row[n & mask],
-                            window.packet_row[(n + 1) & mask],
-                            window.packet_ts[n & mask],
-                            window.packet_info[n & mask],
+                            packet_row_of(window, n),
+                            packet_row_of(window, n + 1),
+                            packet_ts_of(window, n),
+                            packet_info_of(window, n),
                             due,
                         )
                         if maker.quote_on_packet:
@@ -232,9 +241,17 @@ def _engine(
                 if done:
                     arrival_due = NEVER if window.final else window.bound_ts
                     if window.arrival < window.arrival_hi:
-                        arrival_due = window.arrival_ts[window.arrival & mask]
+                        arrival_due = arrival_ts_of(window, window.arrival)
                     if response_due < arrival_due and response_due <= min(timer_due, limit):
                         step_response(quote, observe, maker, maker_books, mail, out, memory, param)
+                        while (
+                            next_response_ts(mail) == response_due
+                            and maker_has_room(out)
+                            and maker.fault == NO_FAULT
+                        ):
+                            step_response(
+                                quote, observe, maker, maker_books, mail, out, memory, param
+                            )
                     elif timer_due < min(arrival_due, response_due) and timer_due <= limit:
                         step_timer(
                             quote, keep, maker, maker_books, mail, out, memory, param, memory_rows

@@ -1,8 +1,9 @@
 """The engine's window on the tape: what venue or maker may still need of it.
 
-Chunks are appended piece by piece; rows that both machines have passed are overwritten. A window
-that packets in flight fill up grows, so a late packet costs memory (and compiling the engine for
-the larger window), never a row.
+Small chunks are appended piece by piece; rows that both machines have passed are overwritten. A
+chunk larger than the window is read where it lies, and what is still on its way at its end is kept.
+A window that packets in flight fill up grows, so a late packet costs memory (and compiling the
+engine for the larger window), never a row.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from simmm.records import (
     window_dtype,
 )
 from simmm.tape import Chunk
-from simmm.window import append, take
+from simmm.window import append, settle, take
 
 _ROWS = ("tag", "px", "qty")
 _PACKETS = (
@@ -37,6 +38,9 @@ _STATUS, _ROW_HI, _ROW, _PACKET, _BOUND_TS, _SEEN_CHAIN = (
     _WINDOW[name][1] // 8
     for name in ("status", "row_hi", "row", "packet", "bound_ts", "seen_chain")
 )
+_COLUMNS = Chunk._fields[:8]
+_NUMBERED = ("row", "packet", "arrival")
+_BASES = tuple(f"{of}_base" for of in _NUMBERED)
 _MARKS = ("mark_local_ts", "mark_exch_ts")
 
 
@@ -73,6 +77,8 @@ class Feed:
             self.knowledge[0]["by_arrival"] = by_arrival
 
     def _adopt(self, array: np.ndarray) -> None:
+        for name in _BASES:
+            array[name] = NEVER
         self.array = array
         self.windows = records(array)
         #: Rows, packets and arrivals the window holds.
@@ -112,8 +118,12 @@ class Feed:
     def push(self, chunk: Chunk) -> Iterator[None]:
         """Append a chunk in as many pieces as it takes; the engine advances after each.
 
-        A piece ends between packets. Arrivals are known up to the piece's end.
+        A piece ends between packets. Arrivals are known up to the piece's end. A chunk larger than
+        the window is one piece.
         """
+        if self.knowledge is None and len(chunk.tag) > self.capacity and _lies_straight(chunk):
+            yield from self._lend(chunk)
+            return
         first_row = self.row_hi  # rows of a chunk are counted from the stream's start
         done = np.zeros(2, np.int64)  # packets and arrivals put into the window
         while True:
@@ -125,6 +135,23 @@ class Feed:
             yield from self.believe()
             if done[0] == len(chunk.packet_ts) and done[1] == len(chunk.arrival_ts):
                 return
+
+    def _lend(self, chunk: Chunk) -> Iterator[None]:
+        """Let the engine read a chunk where it lies."""
+        window = self.array[0]
+        window["row_base"] = window["row_hi"]
+        window["packet_base"] = window["packet_hi"]
+        window["arrival_base"] = window["arrival_hi"]
+        for name in _COLUMNS:
+            window[f"{name}_at"] = getattr(chunk, name).ctypes.data
+        window["row_hi"] += len(chunk.tag)
+        window["packet_hi"] += len(chunk.packet_ts)
+        window["arrival_hi"] += len(chunk.arrival_ts)
+        window["bound_ts"] = chunk.bound_ts
+        window["final"] = chunk.final
+        yield
+        while not settle(self.windows):
+            self._grow()
 
     def take(
         self,
@@ -190,9 +217,13 @@ class Feed:
         mask = self.capacity - 1
         for was, new in zip(old, self.array, strict=True):
             _copy_scalars(was, new)
-            packets = (int(was["oldest"]), int(was["packet_hi"]) + 1)
-            rows = (int(was["packet_row"][packets[0] & old_mask]), int(was["row_hi"]))
-            arrivals = (int(was["marked"]), int(was["arrival_hi"]))
+            row_hi, packet_hi, arrival_hi = (
+                min(int(was[f"{of}_hi"]), int(was[f"{of}_base"])) for of in _NUMBERED
+            )
+            oldest = min(int(was["oldest"]), packet_hi)
+            packets = (oldest, packet_hi + 1)
+            rows = (int(was["packet_row"][oldest & old_mask]), row_hi)
+            arrivals = (int(was["marked"]), arrival_hi)
             for names, (low, high) in ((_ROWS, rows), (_PACKETS, packets), (_ARRIVALS, arrivals)):
                 for name in names:
                     _copy_ring(was[name], new[name], low, high, old_mask, mask)
@@ -208,6 +239,16 @@ class Feed:
             _copy_ring(know[name], grown[name], low, high, old_mask, mask)
         low, high = int(know["waiting_head"]), int(know["waiting_tail"])
         _copy_ring(know["waiting"], grown["waiting"], low, high, old_mask, mask)
+
+
+def _lies_straight(chunk: Chunk) -> bool:
+    """Return whether a chunk's columns are such that compiled code may read them by address."""
+    for name in _COLUMNS:
+        column = getattr(chunk, name)
+        kind = np.uint8 if name == "tag" else np.int64
+        if column.dtype != kind or not column.flags.c_contiguous:
+            return False
+    return True
 
 
 def whole_numbers(array: np.ndarray) -> np.ndarray:

@@ -7,14 +7,13 @@ are handed in by `engine.link`.
 
 from typing import Any
 
-import numpy as np
-
 from simmm.book import best_ask, best_bid
 from simmm.estimators import intensity, volatility
 from simmm.jit import kernel
 from simmm.math import chain
 from simmm.orders.table import on_response
 from simmm.quote_step import fill_record, fill_touch, quote_step
+from simmm.reading import px_of, qty_of, tag_of
 from simmm.records import (
     AGGRESSOR_END,
     ALO,
@@ -111,8 +110,8 @@ def step_packet(
                 packet_ts,
                 market,
                 0,
-                window.px[row & (window.tag.size - 1)],
-                window.qty[row & (window.tag.size - 1)],
+                px_of(window, row),
+                qty_of(window, row),
                 0,
             )
     if info & INFO_END:
@@ -172,14 +171,12 @@ def _see_trades(
 ) -> None:
     """Read prints: each aggressor counts once, with its deepest price."""
     state = maker.intensity
-    mask = window.tag.size - 1
     for i in range(row, end):
-        k = i & mask
-        tag = np.int64(window.tag[k])
+        tag = tag_of(window, i)
         if tag & KIND_MASK != TRADE:
             continue
         side = 1 if tag & BUY else -1
-        px = window.px[k]
+        px = px_of(window, i)
         maker.record.last_trade_px = float(px)
         maker.record.last_trade_side = float(side)
         _tell(
@@ -192,7 +189,7 @@ def _see_trades(
             0,
             side,
             px,
-            window.qty[k],
+            qty_of(window, i),
             int(tag),
         )
         if maker.estimate == 0:
@@ -241,19 +238,18 @@ def _see_context(
     end: int,
 ) -> None:
     record = maker.record
-    mask = window.tag.size - 1
     for i in range(row, end):
-        k = i & mask
-        if window.tag[k] & KIND_MASK != CONTEXT:
+        if tag_of(window, i) & KIND_MASK != CONTEXT:
             continue
-        if window.qty[k] == MARK:
-            record.mark = float(window.px[k])
-        elif window.qty[k] == ORACLE:
-            record.oracle = float(window.px[k])
-        elif window.qty[k] == OPEN_INTEREST:
-            record.open_interest = float(window.px[k])
+        figure, px = qty_of(window, i), px_of(window, i)
+        if figure == MARK:
+            record.mark = float(px)
+        elif figure == ORACLE:
+            record.oracle = float(px)
+        elif figure == OPEN_INTEREST:
+            record.open_interest = float(px)
         else:
-            record.funding = float(window.px[k]) / FUNDING_SCALE
+            record.funding = float(px) / FUNDING_SCALE
 
 
 @kernel

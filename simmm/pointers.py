@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 VERB = types.void(types.int64, types.int64, types.int64, types.int64)
 """Type of a function that the engine calls by address: four addresses of records."""
 
+_INT8 = ir.IntType(8)
 _INT64 = ir.IntType(64)
 
 
@@ -54,6 +55,20 @@ def _word_at(typing_context: Any, address: Any, number: Any) -> Any:
 
 
 word_at: Any = intrinsic(_word_at)
+
+
+def _byte_at(typing_context: Any, address: Any, number: Any) -> Any:
+    """``byte_at(address, number)``: the byte `number` bytes after an address, as int64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        octets = builder.inttoptr(arguments[0], _INT8.as_pointer())
+        octet = builder.load(builder.gep(octets, [arguments[1]], source_etype=_INT8))
+        return builder.zext(octet, _INT64)
+
+    return types.int64(types.int64, types.int64), generate
+
+
+byte_at: Any = intrinsic(_byte_at)
 
 
 def _call_verb(typing_context: Any, verb: Any, a: Any, b: Any, c: Any, d: Any) -> Any:

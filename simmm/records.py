@@ -686,10 +686,11 @@ NO_FAULT, FAULT_NOT_FINITE, FAULT_LADDER, FAULT_RING = range(4)
 def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
     """Return the dtype of the engine's window on the tape: rings of `rows` places, a power of two.
 
-    Rows, packets and arrivals are written at their absolute number modulo `rows`. They lie in a
-    record because a record reaches a kernel as a bare pointer, where an array is counted at every
-    call. Venue and maker share one window, unless the venue learns from the feed: then the venue's
-    holds the packets it believes in, in its own order, and the maker's all that arrived.
+    Rows, packets and arrivals are written at their absolute number modulo `rows`, or a chunk of
+    them is lent and read where it lies (reading.py). They lie in a record because a record reaches
+    a kernel as a bare pointer, where an array is counted at every call. Venue and maker share one
+    window, unless the venue learns from the feed: then the venue's holds the packets it believes
+    in, in its own order, and the maker's all that arrived.
     """
     return np.dtype(
         [
@@ -707,6 +708,17 @@ def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
             ("held", "i8"),  # 1: a window of the venue's own
             ("told_bound_ts", "i8"),  # held: unknown packets are told at this or later, ns
             ("seen_chain", "u8"),  # hash chain over packets taken singly
+            ("row_base", "i8"),  # rows, packets, arrivals from here on lie in a chunk, not in the
+            ("packet_base", "i8"),  # rings; NEVER where no chunk is lent
+            ("arrival_base", "i8"),
+            ("tag_at", "i8"),  # addresses of the lent chunk's columns
+            ("px_at", "i8"),
+            ("qty_at", "i8"),
+            ("packet_ts_at", "i8"),
+            ("packet_row_at", "i8"),
+            ("packet_info_at", "i8"),
+            ("arrival_ts_at", "i8"),
+            ("arrival_packet_at", "i8"),
             ("px", "i8", (rows,)),  # quanta
             ("qty", "i8", (rows,)),  # lots
             ("packet_ts", "i8", (rows,)),  # exch_ts, ns

@@ -2,10 +2,23 @@
 
 from typing import Any
 
-import numpy as np
-
 from simmm.book import best_ask, best_bid, forget, key_of, set_best, set_depth, set_image
+from simmm.images import pass_image
 from simmm.jit import kernel
+from simmm.reading import (
+    arrival_packet_of,
+    arrival_ts_of,
+    octet,
+    packet_info_of,
+    packet_row_of,
+    packet_ts_of,
+    pass_in_order,
+    px_of,
+    qty_of,
+    row_line,
+    tag_of,
+    word,
+)
 from simmm.records import (
     BBO,
     BLOCKS,
@@ -59,14 +72,23 @@ def see_level(book: Any, tag: int, px: int, lots: int, packet_ts: int) -> None:
 @kernel
 def see_rows(book: Any, window: Any, row: int, end: int, packet_ts: int) -> None:
     """Apply the rows of a packet that holds levels (or a gap) to a book of the maker."""
-    mask = window.tag.size - 1
-    for i in range(row, end):
-        k = i & mask
-        tag: Any = np.int64(window.tag[k])
-        if tag & KIND_MASK == GAP:
+    while row < end:
+        tag = tag_of(window, row)
+        kind = tag & KIND_MASK
+        if kind == SNAPSHOT and not tag & FIRST:
+            passed = row
+            side = (tag >> 3) & 1
+            ceiling = -NO_KEY
+            if packet_ts < book.bbo_ts:
+                ceiling = book.bbo_key[side]
+            row = pass_image(book, side, window, row, end, NO_KEY, ceiling)
+            if row > passed:
+                continue
+        if kind == GAP:
             forget(book)
         else:
-            see_level(book, tag, window.px[k], window.qty[k], packet_ts)
+            see_level(book, tag, px_of(window, row), qty_of(window, row), packet_ts)
+        row += 1
 
 
 @kernel
@@ -76,95 +98,80 @@ def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
     For a maker that neither estimates nor observes. Packets that arrive as they happened are one
     run of rows; most rows move nothing but a size and only set a cell.
     """
-    mask = window.tag.size - 1
     n = window.arrival
-    stop = window.arrival_hi
-    while n < stop and window.arrival_ts[n & mask] <= until:
-        packet = window.arrival_packet[n & mask]
-        info = window.packet_info[packet & mask]
+    while n < window.arrival_hi and arrival_ts_of(window, n) <= until:
+        packet = arrival_packet_of(window, n)
+        info = packet_info_of(window, packet)
         if info & KIND_MASK > TRADE or info >> INFO_MARKET_SHIFT != 0:
             break
-        if window.packet_ts[packet & mask] < book.bbo_ts:
+        if info & KIND_MASK not in (DEPTH, TRADE) or packet_ts_of(window, packet) < book.bbo_ts:
             _see_packet(maker, book, window, n, packet)
             n += 1
             continue
         ahead = packet - n
         first = n
-        row = window.packet_row[packet & mask]
-        n += 1
-        while (
-            n < stop
-            and window.arrival_ts[n & mask] <= until
-            and window.arrival_packet[n & mask] == n + ahead
-            and window.packet_info[(n + ahead) & mask] >> INFO_MARKET_SHIFT == 0
-        ):
-            n += 1
-        end = window.packet_row[(n + ahead) & mask]
+        row = packet_row_of(window, packet)
+        n = pass_in_order(window, n + 1, until)
+        end = packet_row_of(window, n + ahead)
         while True:
             _set_quiet(maker, book)
             row = _pass_quiet(maker, book, window, row, end)
             if row == end:
                 break
-            k = row & mask
-            tag: Any = np.int64(window.tag[k])
+            tag = tag_of(window, row)
             if tag & KIND_MASK > TRADE:
                 # Not for us: the run ends before its packet.
-                while window.packet_row[(packet + 1) & mask] <= row:
+                while packet_row_of(window, packet + 1) <= row:
                     packet += 1
                 n = packet - ahead
                 break
-            packet_ts = 0
-            if tag & KIND_MASK != DEPTH:
-                while window.packet_row[(packet + 1) & mask] <= row:
-                    packet += 1
-                packet_ts = window.packet_ts[packet & mask]
-            else:
-                packet_ts = book.bbo_ts
-            see_level(book, tag, window.px[k], window.qty[k], packet_ts)
-            row += 1
+            if tag & KIND_MASK == DEPTH:  # of a run none is older than the newest bbo
+                see_level(book, tag, px_of(window, row), qty_of(window, row), book.bbo_ts)
+                row += 1
+                continue
+            while packet_row_of(window, packet + 1) <= row:
+                packet += 1
+            packet_end = packet_row_of(window, packet + 1)
+            see_rows(book, window, row, packet_end, packet_ts_of(window, packet))
+            row = packet_end
         last = n - 1
-        while last >= first and window.packet_info[(last + ahead) & mask] & INFO_END == 0:
+        while last >= first and packet_info_of(window, last + ahead) & INFO_END == 0:
             last -= 1
         if last >= first:
-            maker.last_packet_ts = window.arrival_ts[last & mask]
+            maker.last_packet_ts = arrival_ts_of(window, last)
     if n > window.arrival:
-        maker.now = window.arrival_ts[(n - 1) & mask]
+        maker.now = arrival_ts_of(window, n - 1)
     window.arrival = n
 
 
 @kernel
 def _see_packet(maker: Any, book: Any, window: Any, n: int, packet: int) -> None:
-    """See the packet of arrival `n`, which a bbo has overtaken."""
-    mask = window.tag.size - 1
-    info = window.packet_info[packet & mask]
+    """See the packet of arrival `n` by itself."""
+    info = packet_info_of(window, packet)
     if info & KIND_MASK != TRADE:
-        packet_ts = window.packet_ts[packet & mask]
-        see_rows(
-            book,
-            window,
-            window.packet_row[packet & mask],
-            window.packet_row[(packet + 1) & mask],
-            packet_ts,
-        )
+        row, end = packet_row_of(window, packet), packet_row_of(window, packet + 1)
+        see_rows(book, window, row, end, packet_ts_of(window, packet))
     if info & INFO_END:
-        maker.last_packet_ts = window.arrival_ts[n & mask]
+        maker.last_packet_ts = arrival_ts_of(window, n)
 
 
 @kernel
 def _pass_quiet(maker: Any, book: Any, window: Any, row: int, end: int) -> int:
     """Apply rows up to `end` or the first that does more than set a cell; return where."""
-    mask = window.tag.size - 1
     cell_mask = book.cells.size // 2 - 1
     while row < end:
-        k = row & mask
-        px = window.px[k]
-        what = np.int64(window.tag[k]) & WHAT_MASK
-        cell = ((px & cell_mask) << 1) | (what >> 3)
-        before = book.cells[cell]
-        if (px < maker.quiet_low[what]) | (px > maker.quiet_high[what]):
-            break
-        book.cells[cell] = window.qty[k] if what & KIND_MASK == DEPTH else before
-        row += 1
+        tags, prices, sizes, count = row_line(window, row, end)
+        k = 0
+        while k < count:
+            px = word(prices, k)
+            what = octet(tags, k) & WHAT_MASK
+            cell = ((px & cell_mask) << 1) | (what >> 3)
+            before = book.cells[cell]
+            if (px < maker.quiet_low[what]) | (px > maker.quiet_high[what]):
+                return row + k
+            book.cells[cell] = word(sizes, k) if what & KIND_MASK == DEPTH else before
+            k += 1
+        row += count
     return row
 
 

@@ -1,4 +1,8 @@
-"""Putting rows, packets and arrivals into the engine's window, compiled."""
+"""Putting rows, packets and arrivals into the engine's window, compiled.
+
+Single packets and small chunks are copied into the rings. A large chunk is lent: the window is told
+where it lies, and `settle` copies only what is still needed of it once it has been read.
+"""
 
 from typing import Any
 
@@ -6,6 +10,18 @@ import numpy as np
 
 from simmm.jit import compiled, kernel
 from simmm.math import chain
+from simmm.reading import (
+    arrival_line,
+    arrival_packet_of,
+    arrival_ts_of,
+    packet_info_of,
+    packet_row_of,
+    packet_ts_of,
+    px_of,
+    qty_of,
+    tag_of,
+    word,
+)
 from simmm.records import NEVER, UNSEEN_BY_MAKER, UNSEEN_BY_VENUE
 
 
@@ -148,6 +164,91 @@ def append(
         bound = NEVER
         window.final = 1
     window.bound_ts = bound
+
+
+@compiled
+def settle(windows: Any) -> bool:
+    """Copy into the rings what may still be needed of a lent chunk; False if there is no room.
+
+    After that nothing is lent. For a window that venue and maker share.
+    """
+    window = windows[0]
+    mask = window.tag.size - 1
+    low = _mark_unseen(window)
+    if low < 0:
+        return False
+    packet = max(low, window.packet_base)
+    row = packet_row_of(window, packet)
+    if window.row_hi - packet_row_of(window, low) > mask:
+        return False
+    if window.arrival_hi - window.arrival > mask:
+        return False
+    for n in range(packet, window.packet_hi):
+        window.packet_ts[n & mask] = packet_ts_of(window, n)
+        window.packet_row[n & mask] = packet_row_of(window, n)
+        window.packet_info[n & mask] = packet_info_of(window, n)
+    window.packet_row[window.packet_hi & mask] = window.row_hi
+    for i in range(row, window.row_hi):
+        window.tag[i & mask] = tag_of(window, i)
+        window.px[i & mask] = px_of(window, i)
+        window.qty[i & mask] = qty_of(window, i)
+    for n in range(max(window.arrival, window.arrival_base), window.arrival_hi):
+        window.arrival_ts[n & mask] = arrival_ts_of(window, n)
+        window.arrival_packet[n & mask] = arrival_packet_of(window, n)
+    window.marked = window.arrival
+    window.oldest = low
+    window.row_base = NEVER
+    window.packet_base = NEVER
+    window.arrival_base = NEVER
+    return True
+
+
+@kernel
+def _mark_unseen(window: Any) -> int:
+    """Mark the packets that the maker has not seen; return the first still needed, -1: no room.
+
+    Packets arrive nearly in order, so that those that are missing are among the last. How many are
+    is known: once so many are found among the last, all are.
+    """
+    mask = window.tag.size - 1
+    stop = window.packet_hi
+    missing = stop - window.arrival
+    reach = 2 * missing + 64
+    low = stop - reach
+    while low >= window.packet_base and stop - low - _seen_from(window, low) != missing:
+        reach *= 4
+        low = stop - reach
+    if low < window.packet_base:
+        low = window.oldest
+    if stop - low >= mask:
+        return -1
+    for n in range(max(low, window.packet_base), stop):
+        window.unseen[n & mask] = UNSEEN_BY_MAKER
+    n = window.arrival
+    left = stop - low - missing
+    while n > window.marked and left > 0:
+        n -= 1
+        packet = arrival_packet_of(window, n)
+        if packet >= low:
+            window.unseen[packet & mask] = 0
+            left -= 1
+    while low < window.packet and window.unseen[low & mask] == 0:
+        low += 1
+    return low
+
+
+@kernel
+def _seen_from(window: Any, low: int) -> int:
+    """Return how many of the lent packets from `low` on the maker has seen."""
+    seen = 0
+    n = window.marked
+    while n < window.arrival:
+        _, packets, count = arrival_line(window, n)
+        count = min(count, window.arrival - n)
+        for k in range(count):
+            seen += word(packets, k) >= low
+        n += count
+    return seen
 
 
 @kernel

@@ -9,6 +9,7 @@ Source: Hyperliquid, order of actions within a block.
 from typing import Any
 
 from simmm.jit import kernel
+from simmm.reading import packet_info_of, packet_ts_of
 from simmm.records import ALO, INFO_LATE, INFO_MARKET_SHIFT, MODIFY, NEVER, NEW, WAITING
 from simmm.venue.resting import find_named
 
@@ -25,13 +26,12 @@ def block_end(window: Any, venue: Any, arrival_ts: int) -> int:
     latest = arrival_ts + venue.market.block_ns
     if venue.market.block_ns == 0 or venue.block_ts == arrival_ts:
         return arrival_ts
-    mask = window.tag.size - 1
     n = window.packet
     while n < window.packet_hi:
-        ts = window.packet_ts[n & mask]
+        ts = packet_ts_of(window, n)
         if ts >= latest:
             return latest
-        info = window.packet_info[n & mask]
+        info = packet_info_of(window, n)
         if info >> INFO_MARKET_SHIFT == 0 or info & INFO_LATE:
             return ts
         n += 1

@@ -7,16 +7,28 @@ that come nowhere near an own order only touch the book: `apply_rows` compares o
 
 from typing import Any
 
-import numpy as np
-
 from simmm.book import best_ask, best_bid, clear
+from simmm.images import pass_image
 from simmm.jit import kernel
 from simmm.mail import next_request_ts
 from simmm.math import chain
+from simmm.reading import (
+    octet,
+    packet_info_of,
+    packet_row_of,
+    packet_ts_of,
+    pass_due,
+    px_of,
+    qty_of,
+    row_line,
+    tag_of,
+    word,
+)
 from simmm.records import (
     BUY,
     DEPTH,
     FILLS,
+    FIRST,
     FUNDINGS,
     INFO_LATE,
     INFO_MARKET_SHIFT,
@@ -25,12 +37,14 @@ from simmm.records import (
     NEVER,
     NO_ASK,
     NO_BID,
+    NO_KEY,
     NO_REASON,
     ORDER_SLOTS,
     ORDERS,
     PREDICTIONS,
     SAMPLES,
     SIZES,
+    SNAPSHOT,
     TRADE,
     WHAT_MASK,
     WHATS,
@@ -181,24 +195,23 @@ def apply_packets(
     best may have moved, the rest of the block. Within it only rows that are not quiet are asked
     which packet they belong to.
     """
-    mask = window.tag.size - 1
     answers = mail.response_tail
     n = window.packet
     row = window.row
     due = n  # packets before are due
     stopped = False
     while n < window.packet_hi and not stopped:
-        ts = window.packet_ts[n & mask]
+        ts = packet_ts_of(window, n)
         if ts > until:
             break
-        info = window.packet_info[n & mask]
+        info = packet_info_of(window, n)
         if info >> INFO_MARKET_SHIFT != 0 and info & INFO_LATE == 0:
             n += 1
-            row = window.packet_row[n & mask]
+            row = packet_row_of(window, n)
             continue
         if ts != venue.block_ts:
             if venue.dirty != 0 or venue.next_sample_ts < ts:
-                if not samples_due(venue, book, out, ts):
+                if venue.next_sample_ts < ts and not samples_due(venue, book, out, ts):
                     break
                 read_mid(venue, book, out)
                 if venue.mark_moved:
@@ -209,47 +222,46 @@ def apply_packets(
             venue.block_ts = ts
         if info & INFO_LATE:
             row = _apply_late(verbs, venue, book, mail, out, window, n, row)
-            if row == window.packet_row[(n + 1) & mask]:
+            if row == packet_row_of(window, n + 1):
                 n += 1
             stopped = mail.response_tail != answers or not has_room(out)
             continue
         venue.row_ts = ts
+        if info & KIND_MASK not in (DEPTH, TRADE):
+            row = _apply_packet(verbs, venue, book, mail, out, window, n, row)
+            if row == packet_row_of(window, n + 1):
+                n += 1
+            stopped = mail.response_tail != answers or not has_room(out)
+            continue
         stop = n + 1
         if venue.dirty != 0:
-            while stop < due and window.packet_ts[stop & mask] == ts:
+            while stop < due and packet_ts_of(window, stop) == ts:
                 stop += 1
         else:
-            due = max(due, stop)
             limit = min(until, venue.next_sample_ts)
             if window.held:
                 limit = ts  # what tells a level is remembered by its time
-            while (
-                due < window.packet_hi
-                and window.packet_ts[due & mask] <= limit
-                and window.packet_info[due & mask] >> INFO_MARKET_SHIFT == 0
-            ):
-                due += 1
+            due = pass_due(window, max(due, stop), limit)
             stop = due
-        end = window.packet_row[stop & mask]
+        end = packet_row_of(window, stop)
         set_quiet(venue, book)
         row = _pass_quiet(verbs, venue, book, window, row, end)
         if row == end:
             n = stop
-            venue.block_ts = window.packet_ts[(n - 1) & mask]
+            venue.block_ts = packet_ts_of(window, n - 1)
             stopped = not has_room(out)
         else:
-            while window.packet_row[(n + 1) & mask] <= row:
+            while packet_row_of(window, n + 1) <= row:
                 n += 1
-            venue.block_ts = window.packet_ts[n & mask]
+            venue.block_ts = packet_ts_of(window, n)
             venue.row_ts = venue.block_ts
             venue.now = venue.block_ts
             if window.held:
-                mail.told_ts = window.told_ts[n & mask]
-            k = row & mask
-            tag: Any = np.int64(window.tag[k])
-            apply_row(verbs, venue, book, mail, out, tag, window.px[k], window.qty[k])
+                mail.told_ts = window.told_ts[n & (window.told_ts.size - 1)]
+            tag = tag_of(window, row)
+            apply_row(verbs, venue, book, mail, out, tag, px_of(window, row), qty_of(window, row))
             row += 1
-            if row == window.packet_row[(n + 1) & mask]:
+            if row == packet_row_of(window, n + 1):
                 n += 1
             stopped = mail.response_tail != answers or not has_room(out)
     venue.now = max(venue.now, venue.block_ts)
@@ -258,21 +270,51 @@ def apply_packets(
 
 
 @kernel
+def _apply_packet(
+    verbs: Any, venue: Any, book: Any, mail: Any, out: Any, window: Any, n: int, row: int
+) -> int:
+    """Apply the rest of packet `n`, or up to a row that answers; return where.
+
+    For packets whose rows are never quiet, though most of an image's rows touch only the book.
+    """
+    answers = mail.response_tail
+    end = packet_row_of(window, n + 1)
+    venue.now = venue.block_ts
+    if window.held:
+        mail.told_ts = window.told_ts[n & (window.told_ts.size - 1)]
+    while row < end and mail.response_tail == answers and has_room(out):
+        tag = tag_of(window, row)
+        in_run = venue.n_taken == 0 and venue.level.size <= 1
+        if in_run and tag & KIND_MASK == SNAPSHOT and not tag & FIRST:
+            passed = row
+            side = (tag >> 3) & 1
+            own_key = venue.own_key[side]
+            floor = NO_KEY
+            if own_key < book.image_key or venue.deep[side] != 0:
+                floor = own_key
+            row = pass_image(book, side, window, row, end, floor, -venue.own_key[1 - side])
+            if row > passed:
+                continue
+        apply_row(verbs, venue, book, mail, out, tag, px_of(window, row), qty_of(window, row))
+        row += 1
+    return row
+
+
+@kernel
 def _apply_late(
     verbs: Any, venue: Any, book: Any, mail: Any, out: Any, window: Any, n: int, row: int
 ) -> int:
     """Apply the rest of the late packet `n`, or up to a row that answers; return where."""
-    mask = window.tag.size - 1
+    mask = window.told_ts.size - 1
     answers = mail.response_tail
-    end = window.packet_row[(n + 1) & mask]
+    end = packet_row_of(window, n + 1)
     mail.told_ts = window.told_ts[n & mask]
     venue.row_ts = window.late_ts[n & mask]
     venue.now = venue.block_ts
     venue.late = 1
     while row < end and mail.response_tail == answers and has_room(out):
-        k = row & mask
-        tag: Any = np.int64(window.tag[k])
-        apply_late_row(verbs, venue, book, mail, out, tag, window.px[k], window.qty[k])
+        tag = tag_of(window, row)
+        apply_late_row(verbs, venue, book, mail, out, tag, px_of(window, row), qty_of(window, row))
         row += 1
     venue.late = 0
     return row
@@ -285,30 +327,32 @@ def _pass_quiet(verbs: Any, venue: Any, book: Any, window: Any, row: int, end: i
     A quiet row sets a cell, or is a trade that reaches nothing of ours, or changes the level of
     our orders without filling them.
     """
-    mask = window.tag.size - 1
     cell_mask = book.cells.size // 2 - 1
     while row < end:
-        k = row & mask
-        px = window.px[k]
-        lots = window.qty[k]
-        what: Any = np.int64(window.tag[k]) & WHAT_MASK
-        side = what >> 3
-        cell = ((px & cell_mask) << 1) | side
-        before = book.cells[cell]
-        # One branch for all: which rows are quiet can't be foreseen one condition at a time.
-        quiet = (
-            (px >= venue.quiet_low[what])
-            & (px <= venue.quiet_high[what])
-            & ((lots > 0) | (px != venue.quiet_best[what]))
-        )
-        if quiet & (px != venue.quiet_own[what]):
-            book.cells[cell] = lots if what & KIND_MASK == DEPTH else before
-        elif quiet:
-            tell_own(verbs, venue, side, before, lots, px == venue.quiet_best[what])
-            book.cells[cell] = lots
-        else:
-            break
-        row += 1
+        tags, prices, sizes, count = row_line(window, row, end)
+        k = 0
+        while k < count:
+            px = word(prices, k)
+            lots = word(sizes, k)
+            what = octet(tags, k) & WHAT_MASK
+            side = what >> 3
+            cell = ((px & cell_mask) << 1) | side
+            before = book.cells[cell]
+            # One branch for all: which rows are quiet can't be foreseen one condition at a time.
+            quiet = (
+                (px >= venue.quiet_low[what])
+                & (px <= venue.quiet_high[what])
+                & ((lots > 0) | (px != venue.quiet_best[what]))
+            )
+            if quiet & (px != venue.quiet_own[what]):
+                book.cells[cell] = lots if what & KIND_MASK == DEPTH else before
+            elif quiet:
+                tell_own(verbs, venue, side, before, lots, px == venue.quiet_best[what])
+                book.cells[cell] = lots
+            else:
+                return row + k
+            k += 1
+        row += count
     return row
 
 

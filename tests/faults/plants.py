@@ -65,10 +65,10 @@ FAULTS = (
         "the maker sees the book 20 ms early",
         Change(
             VIEWS,
-            "window.arrival_ts[n & mask] <= until",
-            "window.arrival_ts[n & mask] - 20_000_000 <= until",
-            times=2,
+            "arrival_ts_of(window, n) <= until",
+            "arrival_ts_of(window, n) - 20_000_000 <= until",
         ),
+        Change(VIEWS, "window, n + 1, until)", "window, n + 1, until + 20_000_000)"),
         Change(
             ENGINE,
             "                        if due > until:\n",
@@ -79,8 +79,8 @@ FAULTS = (
         "the venue looks one row ahead: a mid from within the block",
         Change(
             EXCHANGE,
-            "            tag: Any = np.int64(window.tag[k])\n            apply_row(",
-            "            tag: Any = np.int64(window.tag[k])\n            venue.dirty = 1\n"
+            "            tag = tag_of(window, row)\n            apply_row(",
+            "            tag = tag_of(window, row)\n            venue.dirty = 1\n"
             "            read_mid(venue, book, out)\n            apply_row(",
         ),
     ),
