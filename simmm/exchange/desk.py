@@ -13,6 +13,7 @@ import numpy as np
 
 from simmm import records
 from simmm.book import UNKNOWN
+from simmm.feed import BASES
 from simmm.latency import LATENCY_FORMS
 from simmm.mail import next_request_ts, request
 from simmm.records import (
@@ -111,6 +112,8 @@ class Desk:
         self.mail = record(records.Mail)
         self.out = record(records.Outputs)
         self.tape = record(records.window_dtype(ROWS))
+        for name in BASES:
+            self.tape[name] = NEVER  # no chunk is lent
         self.venue["market"] = market
         write_settings(self.venue.settings, model)
         for name, figure in (account or {}).items():
