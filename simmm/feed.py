@@ -40,7 +40,8 @@ _STATUS, _ROW_HI, _ROW, _PACKET, _BOUND_TS, _SEEN_CHAIN = (
 )
 _COLUMNS = Chunk._fields[:8]
 _NUMBERED = ("row", "packet", "arrival")
-_BASES = tuple(f"{of}_base" for of in _NUMBERED)
+#: Fields of a window that say from where on a chunk is lent; NEVER where none is.
+BASES = tuple(f"{of}_base" for of in _NUMBERED)
 _MARKS = ("mark_local_ts", "mark_exch_ts")
 
 
@@ -77,7 +78,7 @@ class Feed:
             self.knowledge[0]["by_arrival"] = by_arrival
 
     def _adopt(self, array: np.ndarray) -> None:
-        for name in _BASES:
+        for name in BASES:
             array[name] = NEVER
         self.array = array
         self.windows = records(array)
