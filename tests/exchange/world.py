@@ -275,7 +275,7 @@ class World:
         if not own:
             self.orders()
             return
-        mine = self.draw.pick(own)
+        mine = self.draw.pick([order for order in own if order.place.ahead > 0] or own)
         lots = mine.place.ahead + self.draw.whole(0, 1)
         for key, shown in self.pair.slow.sides[mine.side].from_best():
             if key > mine.side * mine.px:
@@ -303,6 +303,6 @@ EVENTS = {
     World.gap: 1,
     World.wait: 4,
     World.orders: 10,
-    World.meet: 2,
+    World.meet: 4,
     World.requests: 12,
 }
