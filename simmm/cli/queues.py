@@ -25,11 +25,14 @@ def queues(as_json: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("model", no_wrap=True)
-    table.add_column("assumes; share p of cancels behind us; settings; cost")
+    table.add_column("assumes, and the share p of cancels behind us")
     for model in models:
-        notes = [", ".join(model.parameters), "" if model.cost == "constant" else model.cost]
-        lines = (model.assumes, f"p = {model.formula}", "; ".join(filter(None, notes)))
-        table.add_row(model.name, "\n".join(filter(None, lines)))
+        lines = [model.assumes, f"p = {model.formula}"]
+        if model.parameters:
+            lines.append(f"settings: {', '.join(model.parameters)}")
+        if model.cost != "constant":
+            lines.append(f"cost: {model.cost}")
+        table.add_row(model.name, "\n".join(lines))
     console = Console()
     console.print(table)
     console.print(
