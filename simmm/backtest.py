@@ -4,9 +4,11 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from simmm import __version__
@@ -24,20 +26,20 @@ from simmm.feed import Feed
 from simmm.idle import say_if_idle
 from simmm.jit import on_compile, records
 from simmm.latency import delay_feed
-from simmm.latency_settings import LatencySettings, drawn
+from simmm.latency_settings import drawn
 from simmm.market import LARGEST_COUNT, MarketRules
-from simmm.math import floor_int, stream_key
+from simmm.math import stream_key
 from simmm.records import (
     ALO,
     BOOK_WINDOW,
     GTC,
-    NEVER,
     REASON_NAMES,
     Latency,
 )
 from simmm.rules import VenueRules
 from simmm.run_folder import RunFolder, TableSink, default_folder, recorded_dtype
-from simmm.scenario import Burst, Delay, Resolved
+from simmm.scenario import Resolved
+from simmm.scenario.delays import settings_of
 from simmm.scenario.tapes import find_dataset
 from simmm.scenario.times import window
 from simmm.simulation import Settings, Simulation
@@ -203,10 +205,10 @@ def make_settings(
         queue_draws=scenario.venue.queue.draws,
         exchange=exchange_of(resolved, stream, rules, market, start_ns, end_ns),
         expires_ns=round(maker.expires_after_ms * NS_PER_MS),
-        entry=_latency(entry.new or entry),
-        cancel=_latency(entry.cancel or entry),
-        modify=_latency(entry.modify or entry),
-        response=_latency(scenario.venue.latency.response),
+        entry=settings_of(entry.new or entry),
+        cancel=settings_of(entry.cancel or entry),
+        modify=settings_of(entry.modify or entry),
+        response=settings_of(scenario.venue.latency.response),
         knowledge=scenario.venue.knowledge,
         hold_back_ns=round(scenario.venue.hold_back_ms * NS_PER_MS),
     )
@@ -257,6 +259,8 @@ def describe(
             "truth": stream.truth[0],
             "source": info.source,
             "kinds": getattr(info, "kinds", None),
+            "streams": info.source.get("streams"),
+            "streams_of": info.source.get("of", {}).get("digests"),
         },
         "seed": {"tape": scenario.seed.tape, "run": scenario.seed.run},
         "code_digest": simulation.code_digest,
@@ -341,7 +345,8 @@ def tape_specs(resolved: Resolved, progress: Progress | None, say: Notify) -> li
     ):
         role: Literal["trade", "reference"] = "reference" if n else "trade"
         if source.dataset is None:
-            specs.append(TapeSpec([ensure_tape(path, notify=say) for path in paths], role))
+            found = [ensure_tape(path, notify=say) for path in paths]
+            specs.append(TapeSpec(_shown(resolved, n, found, progress, say), role))
             continue
         built = None
         if progress is not None:
@@ -351,8 +356,22 @@ def tape_specs(resolved: Resolved, progress: Progress | None, say: Notify) -> li
 
         dataset = find_dataset(source.dataset, resolved.path)
         path = tape_path(dataset, seed=_tape_seed(resolved, n), progress=built)
-        specs.append(TapeSpec(path, role))
+        specs.append(TapeSpec(_shown(resolved, n, [path], progress, say), role))
     return specs
+
+
+def _shown(
+    resolved: Resolved, number: int, paths: list[Path], progress: Progress | None, say: Notify
+) -> list[Path]:
+    """Return a tape as the scenario wants it seen: the traded one maybe through other streams."""
+    given = resolved.scenario.tape.streams
+    if number or given is None:
+        return paths
+    from simmm.tape.streams import emulated_tape, streams_of  # late: most runs have none
+
+    streams = streams_of(**msgspec.structs.asdict(given))
+    built = None if progress is None else partial(progress, "tape")
+    return [emulated_tape(paths, streams, notify=say, progress=built)]
 
 
 def _tape_seed(resolved: Resolved, number: int) -> int | None:
@@ -362,29 +381,12 @@ def _tape_seed(resolved: Resolved, number: int) -> int | None:
     return resolved.scenario.seed.tape
 
 
-def _latency(delay: Delay) -> LatencySettings:
-    burst = delay.burst or Burst(share=0.0)
-    least = floor_int if delay.table_ms else round  # no draw may be below it
-    return LatencySettings(
-        form=delay.form,
-        low_ns=max(1, least(delay.ms * NS_PER_MS)),
-        scale_ns=delay.scale_ms * NS_PER_MS,
-        shape=delay.shape,
-        cap_ns=NEVER if delay.cap_ms is None else round(delay.cap_ms * NS_PER_MS),
-        table_ns=tuple(ms * NS_PER_MS for ms in delay.table_ms or ()),
-        share=burst.share,
-        mean_ns=burst.mean_ms * NS_PER_MS,
-        slow_share=burst.slow_share,
-        slow_mean_ns=burst.slow_mean_ms * NS_PER_MS,
-    )
-
-
 def feed_clock(resolved: Resolved) -> Callable[[], FeedClock] | None:
     """Return the clock that replaces the recorded one, if the scenario sets a feed latency."""
     delay = resolved.scenario.venue.latency.feed
     if delay is None:
         return None
-    settings = _latency(delay)
+    settings = settings_of(delay)
     key = stream_key(resolved.scenario.seed.run, "latency.feed")
 
     def make() -> FeedClock:

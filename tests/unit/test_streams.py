@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
 from simmm import tape
-from simmm.errors import TapeError
 from simmm.latency_settings import LatencySettings
 from simmm.market import MarketRules
 from simmm.math import stream_key
-from simmm.records import BBO, KIND_MASK, SNAPSHOT, TRADE
 from simmm.tape.schema import COLUMNS
-from simmm.tape.streams import PRESETS, Streams, emulate, streams_of
-from tests.hand import ASK, BID, BUYER, MS, START, Message, bbo, depth, gap, image, trade
-from tests.hand import write_messages as write
+from simmm.tape.streams import Streams, emulate
+from tests.hand import MS
 from tests.oracle.latency import Line
 from tests.oracle.streams import emulated
 from tests.swarm.adapter import write_tape

@@ -65,7 +65,7 @@ def transform(
     states, books, lines, markets
         One `State`, book, `Latency` and `Market`.
     outs, packets
-        Records `Out` and `Packet` of `simmm.tape.streams.emulate`, written from the state's place.
+        Records `Out` and `Packet` of `emulation`, written from the state's place on.
     """
     state = states[0]
     book = books[0]

@@ -23,6 +23,8 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Attributes
     ----------
+    preset
+        Name of the preset these came from.
     levels
         Levels of each side of an image.
     every_ms
@@ -33,6 +35,7 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Exchange times are put to the end of blocks of this length; 0: they stay as they are.
     """
 
+    preset: str = ""
     levels: int = 20
     every_ms: float = BY_BLOCK
     bbo: bool = False
@@ -40,10 +43,12 @@ class Streams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 PRESETS = {
-    "block": Streams(),
-    "every": Streams(every_ms=500.0),
-    "hyperliquid": Streams(every_ms=5000.0, bbo=True, block_ms=80.0),
-    "hyperliquid_fast": Streams(levels=5, every_ms=500.0, bbo=True, block_ms=80.0),
+    "block": Streams(preset="block"),
+    "every": Streams(preset="every", every_ms=500.0),
+    "hyperliquid": Streams(preset="hyperliquid", every_ms=5000.0, bbo=True, block_ms=80.0),
+    "hyperliquid_fast": Streams(
+        preset="hyperliquid_fast", levels=5, every_ms=500.0, bbo=True, block_ms=80.0
+    ),
 }
 
 

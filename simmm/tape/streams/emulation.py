@@ -99,8 +99,7 @@ def emulate(
             raise TapeError(f"{there}: is the source itself; choose another name")
         machine = _Machine(tape, chosen, latency, seed)
         about = {
-            "streams": {"preset": streams if isinstance(streams, str) else "",
-                        **msgspec.structs.asdict(chosen)},
+            "streams": msgspec.structs.asdict(chosen),
             "of": {"digests": [info.digest for info in tape.infos], **tape.infos[0].source},
         }  # fmt: skip
         with TapeWriter(
