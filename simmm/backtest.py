@@ -2,15 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from simmm import __version__
-from simmm.datasets import tape_path
 from simmm.errors import ScenarioError
 from simmm.exchange_facts import (
     budget_facts,
@@ -22,32 +18,27 @@ from simmm.exchange_facts import (
 from simmm.exchange_terms import exchange_of, market_of, rules_of, shows_images
 from simmm.feed import Feed
 from simmm.idle import say_if_idle
-from simmm.jit import on_compile, records
-from simmm.latency import delay_feed
-from simmm.latency_settings import LatencySettings, drawn
+from simmm.jit import on_compile
+from simmm.latency_settings import drawn
 from simmm.market import LARGEST_COUNT, MarketRules
-from simmm.math import floor_int, stream_key
 from simmm.records import (
     ALO,
     BOOK_WINDOW,
     GTC,
-    NEVER,
     REASON_NAMES,
-    Latency,
 )
 from simmm.rules import VenueRules
 from simmm.run_folder import RunFolder, TableSink, default_folder, recorded_dtype
-from simmm.scenario import Burst, Delay, Resolved
-from simmm.scenario.tapes import find_dataset
+from simmm.run_tapes import Notify as Notify
+from simmm.run_tapes import Progress as Progress
+from simmm.run_tapes import feed_clock as feed_clock
+from simmm.run_tapes import tape_specs as tape_specs
+from simmm.scenario import Resolved
+from simmm.scenario.delays import settings_of
 from simmm.scenario.times import window
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
-from simmm.tape import FeedClock, TapeSpec, TapeStream, open_tapes
-from simmm.tape.sources import ensure_tape
-
-#: `progress(stage, done, total)`: stage "tape" (seconds of tape built) or "run" (rows fed).
-Progress = Callable[[str, int, int], None]
-Notify = Callable[[str], None]
+from simmm.tape import TapeStream, open_tapes
 
 NS_PER_MS = 1_000_000.0
 WINDOW_PER_REACH = 4  # the book's window over how far from the touch the tape shows levels
@@ -203,10 +194,10 @@ def make_settings(
         queue_draws=scenario.venue.queue.draws,
         exchange=exchange_of(resolved, stream, rules, market, start_ns, end_ns),
         expires_ns=round(maker.expires_after_ms * NS_PER_MS),
-        entry=_latency(entry.new or entry),
-        cancel=_latency(entry.cancel or entry),
-        modify=_latency(entry.modify or entry),
-        response=_latency(scenario.venue.latency.response),
+        entry=settings_of(entry.new or entry),
+        cancel=settings_of(entry.cancel or entry),
+        modify=settings_of(entry.modify or entry),
+        response=settings_of(scenario.venue.latency.response),
         knowledge=scenario.venue.knowledge,
         hold_back_ns=round(scenario.venue.hold_back_ms * NS_PER_MS),
     )
@@ -257,6 +248,8 @@ def describe(
             "truth": stream.truth[0],
             "source": info.source,
             "kinds": getattr(info, "kinds", None),
+            "streams": info.source.get("streams"),
+            "streams_of": info.source.get("of", {}).get("digests"),
         },
         "seed": {"tape": scenario.seed.tape, "run": scenario.seed.run},
         "code_digest": simulation.code_digest,
@@ -330,76 +323,6 @@ def held_back(kind: str, simulation: Simulation, feed: Feed | None) -> dict[str,
         "late_rows": int(know["late_rows"]),
         "ignored_rows": int(know["ignored_rows"]),
     }
-
-
-def tape_specs(resolved: Resolved, progress: Progress | None, say: Notify) -> list[TapeSpec]:
-    """Return the tapes to open, built or converted where they must be."""
-    tape = resolved.scenario.tape
-    specs = []
-    for n, (source, paths) in enumerate(
-        zip((tape, *tape.references), (resolved.tape_paths, *resolved.reference_paths), strict=True)
-    ):
-        role: Literal["trade", "reference"] = "reference" if n else "trade"
-        if source.dataset is None:
-            specs.append(TapeSpec([ensure_tape(path, notify=say) for path in paths], role))
-            continue
-        built = None
-        if progress is not None:
-
-            def built(done: int, total: int) -> None:
-                progress("tape", done, total)
-
-        dataset = find_dataset(source.dataset, resolved.path)
-        path = tape_path(dataset, seed=_tape_seed(resolved, n), progress=built)
-        specs.append(TapeSpec(path, role))
-    return specs
-
-
-def _tape_seed(resolved: Resolved, number: int) -> int | None:
-    """Return the seed of a generated tape; the manifest's where the scenario sets none."""
-    if number or resolved.origins.get("seed.tape", "default") == "default":
-        return None
-    return resolved.scenario.seed.tape
-
-
-def _latency(delay: Delay) -> LatencySettings:
-    burst = delay.burst or Burst(share=0.0)
-    least = floor_int if delay.table_ms else round  # no draw may be below it
-    return LatencySettings(
-        form=delay.form,
-        low_ns=max(1, least(delay.ms * NS_PER_MS)),
-        scale_ns=delay.scale_ms * NS_PER_MS,
-        shape=delay.shape,
-        cap_ns=NEVER if delay.cap_ms is None else round(delay.cap_ms * NS_PER_MS),
-        table_ns=tuple(ms * NS_PER_MS for ms in delay.table_ms or ()),
-        share=burst.share,
-        mean_ns=burst.mean_ms * NS_PER_MS,
-        slow_share=burst.slow_share,
-        slow_mean_ns=burst.slow_mean_ms * NS_PER_MS,
-    )
-
-
-def feed_clock(resolved: Resolved) -> Callable[[], FeedClock] | None:
-    """Return the clock that replaces the recorded one, if the scenario sets a feed latency."""
-    delay = resolved.scenario.venue.latency.feed
-    if delay is None:
-        return None
-    settings = _latency(delay)
-    key = stream_key(resolved.scenario.seed.run, "latency.feed")
-
-    def make() -> FeedClock:
-        record = np.zeros(1, Latency)
-        settings.write(record[0], key)
-        lines = records(record)
-
-        def clock(packet_ts: np.ndarray, packet_seq: np.ndarray) -> np.ndarray:
-            local_ts = np.empty_like(packet_ts)
-            delay_feed(lines, packet_ts, local_ts)
-            return local_ts
-
-        return clock
-
-    return make
 
 
 def _silent(line: str) -> None:

@@ -24,16 +24,20 @@ def queues(as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name in ("model", "assumes, and the share p of cancels behind us", "cost"):
-        table.add_column(name, no_wrap=name != "assumes, and the share p of cancels behind us")
+    table.add_column("model", no_wrap=True)
+    table.add_column("assumes, and the share p of cancels behind us")
     for model in models:
-        parameters = f" ({', '.join(model.parameters)})" if model.parameters else ""
-        table.add_row(model.name + parameters, model.assumes, model.cost)
-        table.add_row("", f"p = {model.formula}", "")
+        lines = [model.assumes, f"p = {model.formula}"]
+        if model.parameters:
+            lines.append(f"settings: {', '.join(model.parameters)}")
+        if model.cost != "constant":
+            lines.append(f"cost: {model.cost}")
+        table.add_row(model.name, "\n".join(lines))
     console = Console()
     console.print(table)
     console.print(
-        "\na: lots ahead of us, b: lots behind, n: venue.queue.n. cost: per event at our level.\n"
-        "Sources, and when each is right: docs/fill-model.md and simmm/venue/queue/<model>.py.",
+        "\na: lots ahead of us, b: lots behind. Settings are fields of venue.queue. Cost: of an\n"
+        "event at our level, constant where nothing is said. Sources, and when each is right:\n"
+        "docs/fill-model.md and, one file a model, simmm/venue/queue/.",
         soft_wrap=True,
     )

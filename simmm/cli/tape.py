@@ -1,9 +1,11 @@
-"""``simmm tape``: look at, validate and convert tapes."""
+"""``simmm tape``: look at, validate, convert and coarsen tapes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from simmm.cli.tape_emulate import emulate_command
 
 if TYPE_CHECKING:
     from simmm.tape import TapeInfo
@@ -199,3 +201,6 @@ def convert_command(
         overwrite=overwrite,
     )
     click.echo(f"{done.target}: {summary(done)}")
+
+
+tape_group.add_command(emulate_command)

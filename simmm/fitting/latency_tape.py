@@ -40,6 +40,8 @@ def fit_tape(
 ) -> tuple[LatencyFit, LatencySource]:
     """Fit the feed latency ``local_ts - exch_ts`` of a tape's packets.
 
+    Left out is what arrived together with the first message after a gap.
+
     Parameters
     ----------
     paths
@@ -63,7 +65,10 @@ def fit_tape(
     try:
         for number, block in enumerate(tape.blocks(0)):
             if number % stride == 0:
-                chosen = wanted[block.info & KIND_MASK]
+                kinds = block.info & KIND_MASK
+                # What came at once when the feed came back was no message on its way.
+                caught_up = np.isin(block.local, block.local[kinds == GAP])
+                chosen = wanted[kinds] & ~caught_up
                 parts.append((block.ts[chosen], (block.local - block.ts)[chosen]))
     finally:
         tape.close()

@@ -49,11 +49,15 @@ def expand(document: Document, section: type[Section] = Scenario, path: str = ""
         value = node[name]
         if field.shorthand == "list" and isinstance(value, str):
             node[name] = [value]
-        elif field.shorthand and _is_number(value):
+        elif field.shorthand and (_is_number(value) or _names_preset(field, value)):
             node[name] = {field.shorthand: value}
             document.origins[f"{place}.{field.shorthand}"] = document.origins.get(place, "")
         elif field.section is not None and isinstance(value, dict):
             expand(document, field.section, place)
+
+
+def _names_preset(field: Field, value: Any) -> bool:
+    return field.shorthand == "preset" and isinstance(value, str)
 
 
 def check(document: Document) -> Scenario:

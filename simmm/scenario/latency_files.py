@@ -34,6 +34,12 @@ class LatencyFile(msgspec.Struct, frozen=True):
     burst: Burst | None = None
 
 
+def delay_of(made: LatencyFile) -> Delay:
+    """Return the latency that a file holds."""
+    table = tuple(made.table_ms)
+    return Delay(form="empirical", ms=least_ms(table), table_ms=table, burst=made.burst)
+
+
 def with_tables(document: Document, scenario: Scenario, file: Path) -> Scenario:
     """Return the scenario with the table of every empirical latency in it.
 

@@ -47,6 +47,54 @@ class Source(Section, frozen=True):
     ) = None
 
 
+class ShownStreams(Section, frozen=True):
+    """The venue's streams that the tape is seen through; left out, the tape as it is.
+
+    Exchange and maker then know the market as these streams tell it (docs/latency-and-streams.md).
+    A bare name means the `preset`. What isn't given is as the preset has it.
+    """
+
+    preset: Annotated[
+        Literal["block", "every", "hyperliquid", "hyperliquid_fast"],
+        Meta(
+            description="`block`: an image at each block that changes it; `every`: one each "
+            "`every_ms`; `hyperliquid`: 20 levels each 5 s, best prices when they change; "
+            "`hyperliquid_fast`: 5 levels each 0.5 s, best prices when they change."
+        ),
+    ] = "hyperliquid_fast"
+    levels: (
+        Annotated[int, Meta(description="Levels of each side of an image.", ge=1, le=1000)] | None
+    ) = None
+    every_ms: (
+        Annotated[
+            float,
+            Meta(
+                description="Time between images; 0: at each block that changes what it shows.",
+                ge=0.0,
+                le=3_600_000.0,
+                extra={"unit": "ms"},
+            ),
+        ]
+        | None
+    ) = None
+    bbo: Annotated[bool, Meta(description="Best bid and ask are told when they change.")] | None = (
+        None
+    )
+    block_ms: (
+        Annotated[
+            float,
+            Meta(
+                description="Exchange times are put to the end of blocks of this length; 0: they "
+                "stay.",
+                ge=0.0,
+                le=3_600_000.0,
+                extra={"unit": "ms"},
+            ),
+        ]
+        | None
+    ) = None
+
+
 class Tape(Source, frozen=True):
     """The market that is traded and the ones that are only watched."""
 
@@ -58,6 +106,14 @@ class Tape(Source, frozen=True):
             max_length=MAX_REFERENCES,
         ),
     ] = ()
+    streams: Annotated[
+        ShownStreams | None,
+        Meta(
+            description="Streams of a venue that the traded market is seen through. Nothing: the "
+            "tape as it is.",
+            extra={"shorthand": "preset"},
+        ),
+    ] = None
 
 
 class Seed(Section, frozen=True):

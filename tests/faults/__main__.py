@@ -33,6 +33,7 @@ QUICK = tuple(
         "queue_rules",
         "queue_volume",
         "defects",
+        "defect_probes",
         "event_order",
         "knowledge_rules",
         "knowledge_told",

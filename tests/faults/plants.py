@@ -26,6 +26,9 @@ def _fault(name: str, *changes: Change) -> Fault:
 
 
 FILLS = "simmm/venue/fills.py"
+LEVELS = "simmm/venue/levels.py"
+TAKING = "simmm/venue/taking.py"
+CHECKS = "simmm/venue/checks.py"
 REQUESTS = "simmm/venue/requests.py"
 ACCOUNT = "simmm/venue/account.py"
 EXCHANGE = "simmm/venue/exchange.py"
@@ -34,6 +37,7 @@ MAIL = "simmm/mail.py"
 KNOWLEDGE = "simmm/knowledge.py"
 LATENCY = "simmm/latency.py"
 QUEUE = "simmm/venue/queue/published.py"
+POWER = "simmm/venue/queue/power.py"
 ENGINE = "simmm/engine.py"
 VIEWS = "simmm/views.py"
 TABLE = "simmm/orders/table.py"
@@ -45,8 +49,8 @@ FAULTS = (
         "a fill is booked twice",
         Change(
             ACCOUNT,
-            "    account.position += side * lots\n",
-            "    account.position += 2 * side * lots\n",
+            "    book_position(account, market, side, px, lots)\n",
+            "    book_position(account, market, side, px, 2 * lots)\n",
         ),
     ),
     _fault(
@@ -57,8 +61,8 @@ FAULTS = (
         "a small sweep fills a large order",
         Change(
             FILLS,
-            "lots_filled = min(order.leaves, budget)\n",
-            "lots_filled = order.leaves\n",
+            "lots_filled = fill_resting(venue, mail, out, slot, budget, THROUGH, ahead)",
+            "lots_filled = fill_resting(venue, mail, out, slot, order.leaves, THROUGH, ahead)",
         ),
     ),
     _fault(
@@ -111,17 +115,17 @@ FAULTS = (
     _fault(
         "a level that returns puts us first",
         Change(
-            FILLS,
-            "verbs[CAP](state, venue.settings, lots)",
-            "verbs[CAP](state, venue.settings, 0)",
+            LEVELS,
+            "verbs[CAP](venue.queue[slot], venue.settings, lots)",
+            "verbs[CAP](venue.queue[slot], venue.settings, 0)",
         ),
     ),
     _fault(
         "an image puts us at the back of the queue",
         Change(
-            FILLS,
-            "verbs[DEPTH_CHANGED](state, venue.settings, previous, lots)",
-            "verbs[JOIN](state, venue.settings, float(lots))",
+            LEVELS,
+            "verbs[DEPTH_CHANGED](venue.queue[slot], venue.settings, previous, lots)",
+            "verbs[JOIN](venue.queue[slot], venue.settings, float(lots))",
         ),
     ),
     _fault(
@@ -133,6 +137,18 @@ FAULTS = (
         ),
     ),
     _fault(
+        "a place below zero is kept below zero",
+        Change(
+            QUEUE,
+            "    state.ahead = max(min(ahead, float(shown)), 0.0)\n",
+            "    state.ahead = min(ahead, float(shown))\n",
+        ),
+    ),
+    _fault(
+        "cancels behind us move us up",
+        Change(POWER, "return back / total\n", "return 1.0 - back / total\n"),
+    ),
+    _fault(
         "a level joined unseen fills",
         Change(FILLS, "        elif order.seen and not (", "        elif not ("),
     ),
@@ -140,40 +156,40 @@ FAULTS = (
         "an exact fill leaves the order behind",
         Change(
             FILLS,
-            "        budget -= lots_filled\n        if order.leaves == 0:",
-            "        budget -= lots_filled\n        if order.leaves < 0:",
+            "    if order.leaves == 0:\n        finish(",
+            "    if order.leaves < 0:\n        finish(",
         ),
     ),
     _fault(
         "a crossed order fills at the other side's price",
         Change(
             FILLS,
-            "fill(venue, mail, out, slot, order.px, lots_filled, CROSSED)",
-            "fill(venue, mail, out, slot, px, lots_filled, CROSSED)",
+            "        lots_filled = fill_resting(venue, mail, out, slot, available, CROSSED, ahead)",
+            "        venue.orders[slot].px = px\n"
+            "        lots_filled = fill_resting(venue, mail, out, slot, available, CROSSED, ahead)",
         ),
     ),
     _fault(
         "crossing lots are used again at each row",
-        Change(FILLS, "        take(venue, is_bid, px, lots_filled)\n", ""),
+        Change(FILLS, "            take(venue, is_bid, px, lots_filled)\n", "            pass\n"),
     ),
     _fault(
         "liquidity taken is forgotten",
-        Change(REQUESTS, "                take(venue, 0, px, lots)\n", ""),
-        Change(REQUESTS, "                take(venue, 1, px, lots)\n", ""),
+        Change(TAKING, "            take(venue, level_side, px, lots)\n", ""),
     ),
     _fault(
         "latency is ignored",
         Change(
             LATENCY,
-            "arrival = max(ts + max(wait, 1), latency.last_ns)",
-            "arrival = max(ts + 1, latency.last_ns)",
+            "arrival = max(ts + max(wait, 1), last_ns)",
+            "arrival = max(ts + 1, last_ns)",
         ),
     ),
     _fault(
         "requests overtake each other",
         Change(
             LATENCY,
-            "arrival = max(ts + max(wait, 1), latency.last_ns)",
+            "arrival = max(ts + max(wait, 1), last_ns)",
             "arrival = ts + max(wait, 1)",
         ),
     ),
@@ -189,9 +205,8 @@ FAULTS = (
         "a replaced order keeps its size",
         Change(
             REQUESTS,
-            "    order.tif = tif\n    order.modifies = modifies + 1\n",
-            "    order.tif = tif\n    order.leaves = order.quantity = 1\n"
             "    order.modifies = modifies + 1\n",
+            "    order.leaves = order.quantity = 1\n    order.modifies = modifies + 1\n",
         ),
     ),
     _fault(
@@ -205,17 +220,17 @@ FAULTS = (
     _fault(
         "a post-only order that crosses is accepted",
         Change(
-            REQUESTS,
-            "    if crosses and request.tif == ALO:\n        reason = WOULD_CROSS\n",
-            "",
+            CHECKS,
+            "return WOULD_CROSS if is_crossing and tif == ALO else NO_REASON",
+            "return NO_REASON",
         ),
     ),
     _fault(
         "minimum notional is not checked",
         Change(
-            REQUESTS,
-            "px * request.quantity * market.money_scale < market.min_notional",
-            "px * request.quantity * market.money_scale < 0",
+            CHECKS,
+            "if notional < market.min_notional and not closes:",
+            "if notional < 0:",
         ),
     ),
     _fault(
@@ -233,17 +248,17 @@ FAULTS = (
     ),
     _fault(
         "a request acts before the rows of its time",
-        Change(ENGINE, "request_due < packet_due and", "request_due <= packet_due and"),
-        Change(ENGINE, "acts_due + least_entry_ns\n", "acts_due + least_entry_ns - 1\n"),
+        Change(ENGINE, "request_due < packet_due\n", "request_due <= packet_due\n"),
+        Change(ENGINE, "acts_due + least_entry_ns, ", "acts_due + least_entry_ns - 1, "),
         Change(
             ENGINE,
-            "packet_due <= min(request_due, venue_until) and",
-            "packet_due <= min(request_due - 1, venue_until) and",
+            "packet_due <= min(min(request_due, event_due), venue_until):",
+            "packet_due <= min(min(request_due - 1, event_due), venue_until):",
         ),
         Change(
             ENGINE,
-            "min(min(request_due, venue_until), maker.end_ts)",
-            "min(min(request_due - 1, venue_until), maker.end_ts)",
+            "min(min(request_due, event_due), venue_until),\n",
+            "min(min(request_due - 1, event_due), venue_until),\n",
         ),
     ),
     _fault(

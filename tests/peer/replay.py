@@ -32,6 +32,7 @@ class Ends(NamedTuple):
     exch_ts: np.ndarray  # ns
     unseen: np.ndarray  # whether nothing had been shown at its price when it joined
     misled: np.ndarray  # `unbounded.Unbounded.misled` of its place
+    ahead: np.ndarray  # lots ahead of it when it ended
 
 
 @kernel
@@ -45,13 +46,16 @@ def _send(mails: Any, plan: Any, row: int) -> None:
 
 
 @kernel
-def _note(out: Any, status: np.ndarray, exch_ts: np.ndarray, unseen: np.ndarray) -> None:
+def _note(
+    out: Any, status: np.ndarray, exch_ts: np.ndarray, unseen: np.ndarray, ahead: np.ndarray
+) -> None:
     """Note the orders that ended, and empty all buffers."""
     for k in range(out.n_orders):
         row = out.orders[k]
         order = row.id - 1
         exch_ts[order] = row.end_ts
         unseen[order] = row.level_at_join < 0
+        ahead[order] = row.ahead_at_end
         if row.end == FILLED:
             status[order] = WAS_FILLED
         elif row.end == CANCELLED:
@@ -91,6 +95,7 @@ def _replay_by(verbs: Verbs, watches: bool) -> Callable[..., None]:
         exch_ts: np.ndarray,
         unseen: np.ndarray,
         misled: np.ndarray,
+        ahead: np.ndarray,
     ) -> None:
         """Apply what the window holds, and the requests that arrive meanwhile."""
         window, venue, mail, out = windows[0], venues[0], mails[0], outputs[0]
@@ -118,7 +123,7 @@ def _replay_by(verbs: Verbs, watches: bool) -> Callable[..., None]:
             elif window.packet == window.packet_hi:
                 return
             mail.response_head = mail.response_tail
-            _note(out, status, exch_ts, unseen)
+            _note(out, status, exch_ts, unseen, ahead)
 
     return compiled(replay)
 
@@ -132,28 +137,31 @@ def fill_schedule(
     entry_ns: int,
     window: int = 1 << 16,
     bounded: bool = True,
+    **settings: Any,
 ) -> Ends:
     """Fill a schedule of ``benchmarks/peer_schedule.py`` on a tape of the same rows.
 
-    With `bounded` false the place of each order is kept as the peer keeps it.
+    With `bounded` false the place of each order is kept as the peer keeps it. `settings` are those
+    of `venue.queue.write_settings`.
     """
     queue = queue_model(model)
     if not bounded:
         queue = queue._replace(state=unbounded.Unbounded, verbs=unbounded.VERBS)
     replay = _replay_by(queue.verbs, not bounded)
-    venues = np.zeros(1, records.venue_dtype(queue.state))
+    venues = np.zeros(1, records.venue_dtype(queue.state, draws=queue.draws, levels=queue.levels))
     books = np.zeros(1, records.book_dtype(window))
     mails = np.zeros(1, records.Mail)
     outputs = np.zeros(1, records.Outputs)
     venue = venues.view(np.recarray)[0]
     venue["market"] = market.to_record()[0]
-    write_settings(venue.settings, queue, n=power)
+    write_settings(venue.settings, queue, n=power, **settings)
     venue.next_sample_ts = NEVER
     for line, wait_ns in (("entry", entry_ns), ("answer", 1)):
         mails[0][line]["low_ns"] = wait_ns
     open_venue(queue.verbs, venue, books.view(np.recarray)[0])
     count = len(schedule["order_id"])
-    ends = Ends(*(np.zeros(count, kind) for kind in (np.int64, np.int64, np.bool_, np.int64)))
+    kinds = (np.int64, np.int64, np.bool_, np.int64, np.float64)
+    ends = Ends(*(np.zeros(count, kind) for kind in kinds))
     plans = _plan(schedule)
     cursor = np.zeros(1, np.int64)
     ids = np.zeros(len(venues["orders"][0]), np.int64)

@@ -135,7 +135,7 @@ def _differ(ours: Ends, theirs: dict[str, np.ndarray]) -> np.ndarray:
 @pytest.mark.parametrize("tape", TAPES)
 @pytest.mark.parametrize("form", RIGHT, ids=name_of)
 def test_every_order_ends_as_with_the_peer(form: Form, tape: str, folders: dict[str, Path]) -> None:
-    fills = 0
+    fills = orders = 0
     for case in _cases(folders, tape):
         ours, theirs = case.ours(form), case.theirs(form)
         differ = _differ(ours, theirs)
@@ -146,8 +146,9 @@ def test_every_order_ends_as_with_the_peer(form: Form, tape: str, folders: dict[
         ]
         assert not differ.any(), "\n".join(first)
         assert not (ours.status == LIVE).any()
+        orders += len(ours.status)
         fills += int(np.count_nonzero(ours.status == WAS_FILLED))
-    print(f"{name_of(form)}, {tape}: {fills} fills")
+    print(f"{name_of(form)}, {tape}: {orders} orders, {fills} fills, all the same")
     assert fills >= LEAST_FILLS[tape]
 
 

@@ -1,4 +1,11 @@
-"""Defects found in other simulators, by their numbers in docs/fill-model.md: none of them here."""
+"""Defects found in other simulators, by their numbers in docs/fill-model.md: none of them here.
+
+Without a test, because simmm has no such feature: D10 (handles to a running backtest that can be
+misused), D15 (an order's tick size), D17 (a list of last trades with a capacity). D14 (names that
+are exported but don't exist) and D16 (compiled code that can't be kept) concern no fill, queue,
+order or account; `test_python.py` and `test_jit_cache.py` have them. D18 is about missing tests.
+The probes behind the defects are in `test_defect_probes.py`.
+"""
 
 from __future__ import annotations
 

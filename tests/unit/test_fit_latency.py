@@ -16,7 +16,7 @@ from simmm.fitting.latency import fit_latency, lognormal_of
 from simmm.fitting.latency_tape import fit_tape, write_fit
 from simmm.latency import delay_feed
 from simmm.latency_settings import LatencySettings, table_of
-from simmm.records import BBO, BUY, PACKET_END, TRADE, Latency
+from simmm.records import BBO, BUY, GAP, PACKET_END, TRADE, Latency
 from simmm.scenario import Burst, load_scenario
 from simmm.scenario.latency_files import read_latencies
 from simmm.tape import TapeWriter
@@ -128,6 +128,20 @@ def test_kinds_of_packets_are_fitted_apart(tmp_path: Path) -> None:
         TapeError, match=r"tape\.parquet: of kind 'book' 0 packets; .* at least 200"
     ):
         fit_tape([tape], "book")
+
+
+def test_what_was_fetched_after_a_gap_does_not_count(tmp_path: Path) -> None:
+    """Prints of the time without a feed come with its first message, seconds late."""
+    sent = START + np.arange(1_000) * 10 * MS
+    late = (sent > sent[500]) & (sent < sent[600])
+    local = np.where(late, sent[600] + 5 * MS, sent + 5 * MS)
+    tag = np.full(1_000, TRADE | BUY | PACKET_END)
+    tag[600] = GAP | PACKET_END
+    px, qty = np.full(1_000, 1000), np.full(1_000, 5)
+    with TapeWriter(tmp_path / "gap.parquet", RULES) as tape:
+        tape.append(sent, local, np.arange(1_000), tag.astype(np.uint8), px, qty)
+    fit = fit_tape([tmp_path / "gap.parquet"])[0]
+    assert (fit.packets, fit.most_ms) == (1_000 - 1 - 99, 5.0)
 
 
 def test_a_scenario_takes_what_the_command_wrote(tmp_path: Path) -> None:

@@ -37,10 +37,14 @@ def test_show_lists_every_value_once() -> None:
     drawn = "{form: uniform, ms: 1, scale_ms: 2, burst: 0.5}"
     entry = [f"entry.{kind}" for kind in ("new", "cancel", "modify")]
     optional = [f"venue.latency.{name}" for name in ("feed", "entry", "response", *entry)]
-    resolved = load_scenario("cascade", sets=[f"{path}={drawn}" for path in optional])
+    sets = [f"{path}={drawn}" for path in optional]
+    resolved = load_scenario("cascade", sets=[*sets, "tape.streams=block"])
     shown = [line.path for line in lines(resolved)]
     assert len(shown) == len(set(shown))
-    told_by_what_is_in_them = {*optional, *(f"{path}.burst" for path in optional)}
+    told_by_what_is_in_them = {
+        *(f"{path}{part}" for path in optional for part in ("", ".burst")),
+        "tape.streams",
+    }
     assert {path for path, _ in leaves(Scenario)} - told_by_what_is_in_them <= set(shown)
     assert {f"strategy.{name}" for name in resolved.scenario.strategy.params} <= set(shown)
 

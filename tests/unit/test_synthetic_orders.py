@@ -52,8 +52,8 @@ def _replayed(orders: Orders) -> tuple[list[dict[str, Any]], list[tuple[int, dic
         levels[life["px"]].remove(number)
         told.append({**life, "end": how, "end_ts": ts})
 
-    for row in order_frame(orders).iter_rows(named=True):
-        ts, number, px, lots = row["ts"], row["order_id"], row["px_quanta"], row["qty_lots"]
+    for row in order_frame(orders, OrderQueue().market).iter_rows(named=True):
+        ts, number, px, lots = row["ts"], row["order_id"], round(row["px"] * 100), int(row["qty"])
         changed = {px}
         if row["action"] == "fill":
             assert levels[px][0] == number  # the front is filled first
@@ -92,7 +92,7 @@ def _replayed(orders: Orders) -> tuple[list[dict[str, Any]], list[tuple[int, dic
 def test_fates_are_those_that_the_rows_tell(world: tuple[OrderQueue, Orders]) -> None:
     parameters, orders = world
     told, _ = _replayed(orders)
-    theirs = pl.DataFrame(told).filter(pl.col("order_id") > 0).drop("open")
+    theirs = pl.DataFrame(told).filter(pl.col("kind") != "open").drop("open")
     ours = truth_frame(orders, parameters.market)
     ours = ours.with_columns((pl.col("px") * 100).round().cast(pl.Int64))
     for name in ("qty", "ahead_qty0", "ahead_exec", "ahead_canc", "filled"):

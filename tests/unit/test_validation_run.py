@@ -85,9 +85,7 @@ def test_images_show_the_book_at_their_time_and_every_print() -> None:
 def test_too_few_orders_are_no_conclusion() -> None:
     rows = rows_of([OPENING, *[depth(1, 100, 9)] * 200])
     few = population(np.concatenate([probe(1, 1, 100)] * 3))._replace(name="own")
-    with pytest.raises(
-        VenueError, match=r"truth\.csv: too few.*own has 3 orders and 0"
-    ):
+    with pytest.raises(VenueError, match=r"truth\.csv: too few.*own has 3 orders and 0"):
         score_populations(rows, [few], "tape", "truth.csv")
 
 

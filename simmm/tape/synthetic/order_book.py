@@ -44,6 +44,7 @@ from simmm.tape.synthetic.order_flow import (
 )
 from simmm.tape.synthetic.order_world import (
     ACTIONS,
+    ADD,
     END_OPEN,
     ENDS,
     LAWS,
@@ -317,19 +318,26 @@ def _truth(p: OrderQueue, world: np.ndarray) -> dict[str, Any]:
     }
 
 
-def order_frame(orders: Orders) -> "pl.DataFrame":
-    """Return market-by-order rows as a table: ts, action, order_id, side, px_quanta, qty_lots."""
+def order_frame(orders: Orders, market: MarketRules) -> "pl.DataFrame":
+    """Return market-by-order rows as a table, prices and sizes in the market's own units.
+
+    Columns: ts (ns), action (open: it rested when the record began; add, cancel, replace, fill),
+    order_id, side (of the resting order, +1 bid), px, qty (joined, taken away, open after the
+    replace, filled).
+    """
     import polars as pl
 
     rows = orders.order_rows
+    action = np.array(ACTIONS)[rows["action"]]
+    opened = (rows["order_id"] < 0) & (rows["action"] == ADD)
     return pl.DataFrame(
         {
             "ts": rows["ts"],
-            "action": np.array(ACTIONS)[rows["action"]],
+            "action": np.where(opened, "open", action),
             "order_id": rows["order_id"],
             "side": rows["side"],
-            "px_quanta": rows["px"],
-            "qty_lots": rows["lots"],
+            "px": np.round(rows["px"] * float(market.price_quantum), 12),
+            "qty": rows["lots"] * float(market.lot_size),
         }
     )
 

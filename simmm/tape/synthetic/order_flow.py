@@ -182,11 +182,11 @@ def _leave(world, fates, slot: int, end: int) -> None:  # type: ignore[no-untype
 
 @kernel
 def tell(world, fates, slot: int, end: int) -> None:  # type: ignore[no-untyped-def]
-    """Write the fate of an order; those of the opening book, whose ids are negative, have none."""
+    """Write the fate of an order; what the opening book held, with negative ids, has none there."""
     fate = world.orders[slot].fate
     fate.end = end
     fate.end_ts = 0 if end == END_OPEN else world.now
-    if fate.order_id > 0:
+    if fate.order_id > 0 or fate.replaced:
         fates[world.n_fates] = fate
         world.n_fates += 1
 
