@@ -194,7 +194,7 @@ def _flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             found |= _flat(value, place)
         else:
-            found[place] = value
+            found[place] = int(value) if isinstance(value, bool) else value
     return found
 
 
