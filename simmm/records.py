@@ -498,6 +498,7 @@ OwnOrder = np.dtype(
         ("leaves", "i8"),
         ("quantity", "i8"),  # lots as placed or last modified
         ("kept", "i8"),  # 1: this quote step leaves it alone
+        ("accepted", "i8"),  # 1: the venue said so
         ("tif", "i8"),
         ("new_id", "i8"),  # id it will have once modified
         ("new_px", "i8"),  # wanted by the modify in flight

@@ -4,12 +4,13 @@ Lifecycle (state x response → state; "—" frees the place)::
 
                  ACCEPTED  REJECTED  FILLED*  CANCELLED  CANCEL_    MODIFIED  MODIFY_    EXPIRED
                                               REJECTED              REJECTED
-    PENDING      RESTING   —         PENDING  —          RESTING    RESTING   RESTING†   —
+    PENDING      RESTING   —         PENDING  —          PENDING    RESTING   RESTING†   —
     RESTING      RESTING   —         RESTING  —          RESTING    RESTING   RESTING†   —
-    CANCELLING   same      —         same     —          RESTING    same      same†      —
+    CANCELLING   same      —         same     —          RESTING‡   same      same†      —
     MODIFYING    same      —         same     —          same       RESTING   RESTING†   —
 
     * frees the place when nothing is left     † frees it when the venue says leaves 0
+    ‡ PENDING if it was never accepted: a cancel that overtook it, where takers wait for their block
 """
 
 from typing import Any
@@ -47,6 +48,7 @@ def place(maker: Any, id: int, side: int, px: int, lots: int, tif: int) -> None:
     order.quantity = lots
     order.tif = tif
     order.kept = 0
+    order.accepted = 0
     order.new_id = 0
     order.new_px = 0
     order.new_leaves = 0
@@ -94,6 +96,7 @@ def on_response(maker: Any, response: Any) -> None:
     order = maker.orders[k]
     kind = response.kind
     if kind == ACCEPTED:
+        order.accepted = 1
         if order.state == PENDING:
             order.state = RESTING
     elif kind == FILLED:
@@ -104,8 +107,9 @@ def on_response(maker: Any, response: Any) -> None:
         _remove(maker, k)
     elif kind == CANCEL_REJECTED:
         if order.state != MODIFYING:
-            order.state = RESTING
+            order.state = RESTING if order.accepted else PENDING
     elif kind == MODIFIED:
+        order.accepted = 1
         order.id = response.new_id
         order.px = response.px
         order.leaves = response.leaves

@@ -61,6 +61,7 @@ class Desk:
         for side, px, lots in orders:
             place(self.maker, self.maker.next_id, side, px, lots, ALO)
             self.maker.orders[self.maker.n_orders - 1].state = state
+            self.maker.orders[self.maker.n_orders - 1].accepted = int(state != PENDING)
             self.maker.next_id += 1
         return self
 
@@ -119,7 +120,7 @@ LIFECYCLE = {
     PENDING: {
         (ACCEPTED, 5): RESTING,
         (FILLED, 2): PENDING,
-        (CANCEL_REJECTED, 0): RESTING,
+        (CANCEL_REJECTED, 0): PENDING,
         (MODIFIED, 4): RESTING,
         (MODIFY_REJECTED, 5): RESTING,
     },
@@ -156,6 +157,16 @@ def test_every_response_is_walked_in_every_state() -> None:
     assert {(state, kind) for state, kind, _, _ in PAIRS} == {
         (state, kind) for state in STATES for kind in range(EXPIRED + 1)
     }  # what comes after concerns the account, not an order
+
+
+def test_an_order_that_its_cancel_overtook_is_still_on_its_way() -> None:
+    """Where takers wait for their block, a cancel can come first: the order rests later."""
+    desk = _in_state(PENDING)
+    desk.maker.orders[0].state = CANCELLING
+    desk.hear(CANCEL_REJECTED, reason=records.UNKNOWN_ORDER)
+    assert desk.state == PENDING
+    desk.hear(ACCEPTED, leaves=5)
+    assert desk.state == RESTING
 
 
 def test_funding_moves_the_makers_cash_and_no_order() -> None:
