@@ -19,7 +19,8 @@ from simmm.validation.scores import blocks, estimates, mids, sums
 from simmm.validation.simulate import simulate
 from simmm.validation.truth import read_orders
 
-ONE_LOT: dict[str, Any] = {"sizes": (1,), "size_weights": (1.0,)}
+#: Nobody leaves and joins one price at one moment, which no tape of levels can show.
+ONE_LOT: dict[str, Any] = {"sizes": (1,), "size_weights": (1.0,), "replace_share": 0.0}
 #: Watches of 30 s overlap: blocks must be a good deal longer for errors to be right.
 BLOCK_NS = 120 * SECOND
 DRAWS = 16
