@@ -4,6 +4,9 @@ Two answers to one question. The *likelihood* says which exponents make the real
 most likely, each cancel by itself. The *filter* says with which exponents simulated orders have
 the best places and times of fills: draws that run on without learning from their own
 contradictions want a sharper law. The engine simulates, so the filter's are the ones to use.
+
+The filter judges places in the queue, not times of fills: of places an hour holds thousands that
+are nearly independent, of fills a few hundred.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from simmm.validation.probes import (
     real_orders,
 )
 from simmm.validation.rows import Rows
-from simmm.validation.scores import Blocks, Mids, Sums, blocks, mids, sums
+from simmm.validation.scores import Blocks, blocks, positions
 from simmm.validation.simulate import simulate
 
 BLOCK_NS = 30 * SECOND
@@ -38,15 +41,14 @@ DRAWS = 16
 FORMS = ("rank", "rank_tracked")
 ALPHAS = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 LOG_KAPPAS = (-1.0, -2.0, -3.0, -4.0, -5.0, -6.0)
-#: What the filter makes small, by population: each as a part of what pessimistic has.
-JUDGED = {"R": ("position",), "RP": ("time", "position")}
 _WITHOUT_SIZES = ("rank_scalar",)  # kappa means nothing to it
 
 
 class FilterFit(msgspec.Struct, frozen=True):
     """The exponents with which one form's simulated orders come nearest to the real ones.
 
-    A loss is the mean of the judged scores, each as a part of what pessimistic has.
+    A loss is the CRPS of the lots ahead, as a part of what pessimistic has: mean of real orders at
+    their own end, and of patient ones at 1, 5 and 30 s.
     """
 
     form: str
@@ -167,11 +169,11 @@ def _within(ts: np.ndarray, low: int, high: int) -> np.ndarray:
 
 
 class _Point(NamedTuple):
-    """Scores of one pair of exponents, as sums by block, in the order of `JUDGED`."""
+    """Errors of place of one pair of exponents, summed by block, for each population."""
 
     alpha: float
     log_kappa: float
-    sums: list[Sums]
+    above: list[np.ndarray]
 
 
 class _Filters:
@@ -188,7 +190,6 @@ class _Filters:
     ) -> None:
         self._rows, self._populations, self._progress = rows, populations, progress
         self._draws, self._seed = draws, seed
-        self._mids: Mids = mids(rows)
         self._blocks: list[Blocks] = [
             blocks(one.probes["join_ts"], from_ts, BLOCK_NS, RESAMPLES, seed) for one in populations
         ]
@@ -259,15 +260,16 @@ class _Filters:
         one = model(form)
         if one.drawn:
             one = fitted(form, alpha, log_kappa, "grid")
-        found = []
+        drawn = self._seed if seed is None else seed
+        point = _Point(alpha, log_kappa, [])
         for population, by in zip(self._populations, self._blocks, strict=True):
-            drawn = self._seed if seed is None else seed
             outcomes = simulate(self._rows, population, one, self._draws, drawn)
-            found.append(sums(population, outcomes, self._mids, by))
-        return _Point(alpha, log_kappa, found)
+            errors, _ = positions(population, outcomes)["position"]
+            point.above.append(by.sum(errors))
+        return point
 
     def _whole_loss(self, point: _Point) -> float:
-        """Return the mean of the judged scores as parts of the reference's."""
+        """Return the mean of the populations' errors as parts of the reference's."""
         ones = [np.ones((1, by.number)) for by in self._blocks]
         return float(self._weighed(point, ones)[0])
 
@@ -277,10 +279,7 @@ class _Filters:
 
     def _weighed(self, point: _Point, weights: list[np.ndarray]) -> np.ndarray:
         parts = []
-        pairs = zip(self._populations, point.sums, self._reference.sums, strict=True)
-        for by, (population, figures, reference) in zip(weights, pairs, strict=True):
-            for name in JUDGED[population.name]:
-                bottom = np.maximum(by @ reference.above[name], 1e-300)
-                parts.append(by @ figures.above[name] / bottom)
+        for k, by in enumerate(weights):  # the same orders count for both
+            parts.append(by @ point.above[k] / np.maximum(by @ self._reference.above[k], 1e-300))
         found: np.ndarray = np.mean(parts, axis=0)
         return found

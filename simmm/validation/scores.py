@@ -168,13 +168,13 @@ def _per_probe(
     if population.name in ("RP", "V0", "own"):
         seconds = crps(waited / SECOND, real_waited / SECOND)
         parts["time"] = (seconds, one)
-    parts |= _positions(population, outcomes)
+    parts |= positions(population, outcomes)
     parts |= _decisions(population, outcomes, fills, real, probability)
     parts |= _markouts(population, outcomes, fills, real, mid)
     return parts
 
 
-def _positions(
+def positions(
     population: Population, outcomes: np.ndarray
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Lots ahead, at the own end for R, at the horizons for the others."""
