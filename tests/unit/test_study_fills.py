@@ -27,6 +27,7 @@ from simmm.study.fills_page import page
 from simmm.study.fills_terminal import render
 from simmm.study.fills_words import sentences
 from simmm.study.latency import slower
+from tests.unit.test_page_browser import BROWSER, opened, root_of
 
 OPTIONS = {"end": 600.0}  # seconds of the tape; the first 300 warm up
 MODELS = ("pessimistic", "optimistic")
@@ -172,6 +173,20 @@ def test_the_page_shows_what_the_file_holds_and_loads_nothing(study):
         for name in path.split("."):
             value = value[int(name)] if name.isdigit() else value[name]
         assert exact == ("" if value is None else repr(value)), path
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser to open the page with")
+@pytest.mark.parametrize("width", [400, 1600])
+def test_the_page_opens_without_an_error(study, width, tmp_path):
+    _, folder = study
+    check = """<script>const page = document.documentElement;
+      page.dataset.wide = String(page.scrollWidth - window.innerWidth);</script></body>"""
+    text = (folder / "study.html").read_text().replace("</body>", check)
+    (tmp_path / "study.html").write_text(text)
+    root = root_of(opened(tmp_path / "study.html", tmp_path / "profile", width))
+    assert "error" not in root, root.get("error")
+    assert root["ready"] == "1"
+    assert int(root["wide"]) <= 0, "the page scrolls sideways"
 
 
 @pytest.mark.parametrize("width", [80, 160])
