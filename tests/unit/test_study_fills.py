@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 import simmm
+from simmm.api.study import StudiedFills
 from simmm.cli.study import study_group
 from simmm.errors import RunError, ScenarioError
 from simmm.report.compare import compare
@@ -199,6 +200,17 @@ def test_the_terminal_page_fits(study, width):
     assert "…" not in text
     for model in study[0].models:
         assert model in text
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_many_parts_fit_too(study, width):
+    parts = {"spread": 1234.5, "adverse": -1234.5, "holding": -1.0, "fees": -88.8, "funding": -0.01,
+             "forfeited": -2345.6}  # fmt: skip
+    many = [msgspec.structs.replace(one, parts=parts) for one in study[0].results]
+    shown = StudiedFills(msgspec.structs.replace(study[0], results=many), study[1]).page(width)
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= width
+    assert "forfeited" in shown
 
 
 def test_the_command_prints_the_study_and_where_it_is(study):
