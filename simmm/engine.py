@@ -177,9 +177,7 @@ def _engine(
                 acts_due = NEVER
             venue_until = min(acts_due + least_entry_ns, maker.end_ts)
             # A taker that waited acts after all that arrives at its time.
-            waits = (
-                next_request_ts(mail) > request_due and request_due >= acts_due + least_entry_ns
-            )
+            waits = next_request_ts(mail) > request_due and request_due >= acts_due + least_entry_ns
             block_end_ts = request_due
             if request_due < packet_due and venue.market.block_ns > 0:
                 block_end_ts = block_end(believed, venue, request_due)
