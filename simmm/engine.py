@@ -15,7 +15,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from simmm.book import clear
 from simmm.jit import compiled
-from simmm.mail import least_ns, next_response_ts
+from simmm.mail import least_ns, next_request_ts, next_response_ts
 from simmm.maker import (
     has_room as maker_has_room,
 )
@@ -176,6 +176,8 @@ def _engine(
             if acts_due > maker.end_ts:
                 acts_due = NEVER
             venue_until = min(acts_due + least_entry_ns, maker.end_ts)
+            # A taker that waited acts after all that arrives at its time.
+            waits = next_request_ts(mail) > request_due and request_due >= acts_due + least_entry_ns
             block_end_ts = request_due
             if request_due < packet_due and venue.market.block_ns > 0:
                 block_end_ts = block_end(believed, venue, request_due)
@@ -196,6 +198,7 @@ def _engine(
             elif (
                 request_due < packet_due
                 and request_due <= venue_until
+                and not waits
                 and block_end_ts != UNKNOWN_YET
             ):
                 if samples_due(venue, venue_books[0], out, request_due):

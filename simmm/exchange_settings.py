@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from simmm.errors import ScenarioError
 from simmm.market import MarketRules
 from simmm.records import RATES, Account, Budget, Market
 from simmm.rules import VenueRules
@@ -16,6 +17,7 @@ from simmm.venue.margin import CROSS, ISOLATED, UNMODELLED
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
+LARGEST_DEPOSIT = 10**12
 MARGIN_MODES = {"cross": CROSS, "isolated": ISOLATED}
 
 
@@ -150,4 +152,14 @@ def settings_of(
 
 
 def _money(market: MarketRules, amount: str) -> int:
-    return market.money(Decimal(amount).quantize(Decimal("0.000001"), ROUND_DOWN))
+    """Return a deposit in money quanta, without what is finer."""
+    try:
+        money = Decimal(amount)
+    except ArithmeticError:
+        money = Decimal("nan")
+    if not money.is_finite() or money <= 0 or money > LARGEST_DEPOSIT:
+        raise ScenarioError(
+            f"venue.account.deposit: {amount} must be an amount above zero, "
+            f"at most {LARGEST_DEPOSIT:,}"
+        )
+    return market.money(money.quantize(Decimal("0.000001"), ROUND_DOWN))

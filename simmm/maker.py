@@ -315,7 +315,8 @@ def _chain_response(h: int, response: Any) -> int:
     h = chain(h, response.quantity)
     h = chain(h, response.leaves)
     h = chain(h, response.fee)
-    return chain(h, response.marks)
+    h = chain(h, response.marks)
+    return chain(h, response.oid)
 
 
 # ------------------------------------------------------------------------------------- timers

@@ -3,6 +3,7 @@
 import click
 
 from simmm.cli.fit_latency import latency_command
+from simmm.cli.fit_queue import queue_command
 
 
 @click.group("fit")
@@ -11,3 +12,4 @@ def fit_group() -> None:
 
 
 fit_group.add_command(latency_command)
+fit_group.add_command(queue_command)

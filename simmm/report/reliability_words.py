@@ -28,6 +28,13 @@ def agreement(found: Reliability) -> str:
     )
 
 
+def reached(found: Reliability) -> str:
+    """How many predictions there are."""
+    prints = "print" if found.predictions == 1 else "prints"
+    orders = "own order" if found.orders == 1 else "own orders"
+    return f"{found.predictions:,} {prints} reached the level of {found.orders:,} {orders}."
+
+
 def scores(found: Reliability) -> str:
     """The Brier score beside that of one probability for all."""
     if not found.brier_constant > 0:
@@ -41,8 +48,8 @@ def scores(found: Reliability) -> str:
 def reliability_words(found: Reliability) -> str:
     """All of it as plain text."""
     return (
-        f"{found.predictions:,} prints reached the level of {found.orders:,} own orders. They "
-        f"filled {percent(found.predicted)} of {found.draws} draws of the queue on average, and "
+        f"{reached(found)} They filled {percent(found.predicted)} of {found.draws} draws of the "
+        "queue on average, and "
         f"the simulated path {percent(found.filled.value)} of the time: {agreement(found)}"
         f"{scores(found)} {ITSELF}; {REALITY}."
     )

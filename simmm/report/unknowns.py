@@ -66,6 +66,16 @@ def _data(run: Run) -> list[Unknown]:
                 "unseen, so a place in the queue is known only as well as images come.",
             )
         )
+    streams = tape.get("streams")
+    if isinstance(streams, dict):
+        found.append(
+            Unknown(
+                "streams",
+                "The tape was seen through streams of a venue that shows less of it "
+                f"({streams.get('preset') or 'described in the configuration'}): exchange and "
+                "maker know what they tell, and nothing else of the finer tape.",
+            )
+        )
     gaps = counts.get("gaps", 0)
     if gaps:
         found.append(

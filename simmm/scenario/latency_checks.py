@@ -79,10 +79,21 @@ def _check_empirical(document: Document, delay: Delay, path: str, given: list[st
         raise document.error(f"{path}.table_ms", "its values must ascend")
     if delay.scale_ms:
         raise document.error(f"{path}.scale_ms", "empirical has no scale_ms; leave it out")
-    if document.has(f"{path}.ms") and (table is None or delay.ms != least_ms(table)):
+    agrees = table is not None and (
+        delay.ms == least_ms(table) or _newer(document, f"{path}.table_ms", f"{path}.ms")
+    )
+    if document.has(f"{path}.ms") and not agrees:
         raise document.error(
             f"{path}.ms", "empirical has no ms, its table says everything; leave it out"
         )
+
+
+def _newer(document: Document, path: str, other: str) -> bool:
+    """Return whether the value at `path` was given by an option, and the other by the file."""
+    by_option, other_by_option = (
+        document.origins.get(one, "").startswith("--") for one in (path, other)
+    )
+    return by_option and not other_by_option
 
 
 def _check_burst(document: Document, delay: Delay, burst: Burst, path: str) -> None:

@@ -323,7 +323,7 @@ class Account(Section, frozen=True):
             description="Traded in the 14 days before the run; fees depend on it, from midnight to "
             "midnight (UTC).",
             ge=0.0,
-            le=1e15,
+            le=1e12,
             extra={"unit": "quote currency"},
         ),
     ] = 0.0

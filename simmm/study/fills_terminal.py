@@ -7,11 +7,18 @@ from rich.console import Group as Stack
 from rich.panel import Panel
 from rich.text import Text
 
-from simmm.report.terminal.parts import FAINT, HEAD, plain_table, section, side_by_side, style_of
+from simmm.report.terminal.parts import (
+    FAINT,
+    HEAD,
+    plain_table,
+    room,
+    section,
+    side_by_side,
+    style_of,
+)
 from simmm.report.words import duration, fixed, moment, numbers, percent
 from simmm.study.fills import FillStudy, Result
 
-_NAMES = {"adverse": "adverse moves"}
 _LEAST_TRACK = 12
 _MOST_TRACK = 100
 
@@ -21,7 +28,7 @@ def render(study: FillStudy, console: Console) -> None:
     console.print(header(study))
     console.print(verdict(study))
     console.print(nets(study, console))
-    console.print(side_by_side(console, parts(study), activity(study)))
+    console.print(side_by_side(console, parts(study, console), activity(study)))
 
 
 def header(study: FillStudy) -> RenderableType:
@@ -54,8 +61,8 @@ def nets(study: FillStudy, console: Console) -> RenderableType:
     apart_reach = numbers([_half(one.apart.low, one.apart.high) for one in shown], 4)
     names = max(len(_name(one).plain) for one in shown)
     figures = sum(max(map(len, column)) for column in (net, reach, apart_reach))
-    room = console.width - names - figures - max(len("beside own"), *map(len, apart)) - 12
-    track = max(_LEAST_TRACK, min(_MOST_TRACK, room))
+    space = console.width - names - figures - max(len("beside own"), *map(len, apart)) - 12
+    track = max(_LEAST_TRACK, min(_MOST_TRACK, space))
     table = plain_table("", "", "net", "±", "beside own", "±", left=2)
     table.collapse_padding = True
     axis = _axis(study)
@@ -78,19 +85,28 @@ def nets(study: FillStudy, console: Console) -> RenderableType:
     return section("Net P&L by queue model", table, note=note)
 
 
-def parts(study: FillStudy) -> RenderableType:
-    """The parts of net of each run."""
+def parts(study: FillStudy, console: Console) -> RenderableType:
+    """The parts of net of each run, and its edge where there is room for it."""
     shown = _ordered(study)
     names = [name for name in shown[0].parts if any(one.parts.get(name) for one in shown)]
     columns = {name: numbers([one.parts.get(name) for one in shown], 4, True) for name in names}
-    table = plain_table("", *(_NAMES.get(name, name) for name in names), "net bps", "markout", "±")
-    bps = numbers([one.edge_bps for one in shown], 3, sign=True)
-    edge = numbers([one.markout_5s.value for one in shown], 3, sign=True)
-    reach = numbers([_half(one.markout_5s.low, one.markout_5s.high) for one in shown], 3)
+    edge = {
+        "net bps": numbers([one.edge_bps for one in shown], 3, sign=True),
+        "markout": numbers([one.markout_5s.value for one in shown], 3, sign=True),
+        "±": numbers([_half(one.markout_5s.low, one.markout_5s.high) for one in shown], 3),
+    }
+    note = f"{study.quote}; adverse: the moves after fills."
+    widths = [max(len(name), *map(len, cells)) + 1 for name, cells in (columns | edge).items()]
+    if sum(widths) + max(len(_name(one).plain) for one in shown) + 1 <= room(console):
+        columns |= edge
+        note += " Net bps are of what was traded; markout after 5 s, bps, before fees."
+    table = plain_table("", *columns)
+    table.collapse_padding = True
     for k, one in enumerate(shown):
-        cells = [Text(columns[name][k], style=style_of(one.parts.get(name))) for name in names]
-        table.add_row(_name(one), *cells, bps[k], edge[k], Text(reach[k], style=FAINT))
-    note = f"{study.quote}; net in bps of what was traded; markout after 5 s, bps, before fees."
+        cells = [
+            Text(values[k], style=style_of(one.parts.get(name))) for name, values in columns.items()
+        ]
+        table.add_row(_name(one), *cells)
     return section("Where it comes from", table, note=note)
 
 

@@ -1,6 +1,6 @@
 """What really happened to real orders: a table, read and checked against the tape.
 
-Columns are those of docs/validation.md. Prices and sizes may be decimals or whole quanta and lots
+Columns are those of docs/validate.md. Prices and sizes may be decimals or whole quanta and lots
 (`px_quanta`, `qty_lots`).
 """
 
@@ -81,7 +81,7 @@ def read_orders(path: str | Path, rows: Rows) -> np.ndarray:
     if missing:
         raise TapeError(
             f"{place}: column {missing[0]} is missing; a table of real orders has "
-            f"{', '.join(wanted)} (docs/validation.md)"
+            f"{', '.join(wanted)} (docs/validate.md)"
         )
     if table.height == 0:
         raise TapeError(f"{place}: holds no orders")

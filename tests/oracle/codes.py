@@ -22,6 +22,7 @@ PENDING, RESTING, CANCELLING, MODIFYING = 1, 2, 3, 4
 
 # order of events within one instant
 AT_VENUE_PACKET, AT_VENUE_REQUEST, AT_MAKER_PACKET, AT_MAKER_RESPONSE, AT_TIMER = 0, 1, 2, 3, 4
+AT_VENUE_TAKER = 1.5  # one that waited for its block
 
 NEVER = (1 << 62) - 1  # a time that never comes, ns
 LADDER = 16

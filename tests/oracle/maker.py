@@ -144,7 +144,9 @@ class Maker:
                 self.orders.remove(own)
             else:
                 own.state, own.leaves = codes.RESTING, response.leaves
-        else:  # rejected, cancelled, cancel rejected, expired
+        elif kind == codes.CANCEL_REJECTED:  # it may wait for its block, and rest after it
+            own.state = own.state if own.state == codes.MODIFYING else codes.RESTING
+        else:  # rejected, cancelled, expired
             self.orders.remove(own)
 
     # ------------------------------------------------------------------ quoting

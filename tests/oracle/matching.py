@@ -9,16 +9,16 @@ from typing import Any
 from tests.oracle import codes
 from tests.oracle.book import BookSide
 from tests.oracle.messages import Order, Response, Row
+from tests.oracle.places import Places, QueueTerms
 from tests.oracle.rules import Rules
 
 
 class Matching:
     """A simulated exchange with one market and one account."""
 
-    def __init__(
-        self, rules: Rules, form: str, exponent: float, send: Callable[[Response], int]
-    ) -> None:
-        self.rules, self.form, self.exponent, self.send = rules, form, exponent, send
+    def __init__(self, rules: Rules, queue: QueueTerms, send: Callable[[Response], int]) -> None:
+        self.rules, self.send = rules, send
+        self.places = Places(queue)
         self.sides = {1: BookSide(), -1: BookSide()}
         self.orders: dict[int, Order] = {}
         self.taken: dict[tuple[int, int], int] = {}
@@ -32,6 +32,7 @@ class Matching:
         self.stale = True
         self.mid2 = 0
         self.joins = 0
+        self.stood_behind_images = 0
         self.position = self.cash = self.fees = 0
         self.maker_volume = self.taker_volume = 0
         self.fills: list[dict[str, Any]] = []
@@ -75,11 +76,14 @@ class Matching:
                 self._bbo(side, px, quantity)
             elif kind == codes.DEPTH:
                 if self._may_touch(side, side * px):
-                    self._level(side, px, quantity, self.sides[side].get(side * px))
+                    before = self.sides[side].get(side * px)
+                    self.places.look(side, px, quantity, before)
+                    self._level(side, px, quantity, before, False)
             elif kind == codes.GAP:
                 self.gaps += 1
                 for book_side in self.sides.values():
                     book_side.forget()
+                self.places.bound = {1: None, -1: None}
             index += 1
 
     def _read_mid(self) -> None:
@@ -88,6 +92,7 @@ class Matching:
         self.stale = bid is None or ask is None
         if bid is not None and ask is not None:
             self.mid2 = bid - ask
+        self.places.touches(self.sides)
 
     @staticmethod
     def _continues(first: Row, row: Row) -> bool:
@@ -112,20 +117,24 @@ class Matching:
         chosen = [order for order in self.orders.values() if order.side == side]
         return sorted(chosen, key=lambda order: (-side * order.px, order.joined))
 
-    def _emptied(self, order: Order) -> None:
-        """The order's level turned out to hold nobody else."""
+    def _tell(self, order: Order, before: int | None, lots: int, whole: bool) -> None:
+        """Others show `lots` at the order's price; `whole`: an image or bbo says so."""
         order.told_ts = max(order.told_ts, self.row_ts)
-        if order.seen:
-            order.place.join(0)
+        if not order.seen:
+            order.seen = True
+            self.places.stand(order, lots)
+        elif order.awaits:
+            if whole or lots > order.level_at_join:
+                self.places.stand(order, lots)
+                self.stood_behind_images += 1
         else:
-            self._first_sight(order, 0)
+            self.places.shown(order, before, lots)
+        if whole and self.row_ts >= order.joined_ts:
+            order.awaits = False
 
-    @staticmethod
-    def _first_sight(order: Order, lots: int) -> None:
-        """The level of an order that joined unseen is shown: all of it is ahead."""
-        order.seen = True
-        order.place.join(lots)
-        order.level_at_join, order.ahead_at_join = lots, float(lots)
+    def _emptied(self, order: Order) -> None:
+        """The order's level turned out to hold nobody else; called before the book learns it."""
+        self._tell(order, self.sides[order.side].get(order.side * order.px), 0, True)
 
     def _bbo(self, side: int, px: int, lots: int) -> None:
         self.bbo_key[side] = side * px if lots else -math.inf
@@ -133,17 +142,20 @@ class Matching:
             self._nobody(side)
             return
         before = self.sides[side].get(side * px)
+        self.places.look(side, px, lots, before, touch=True)
         for order in self._resting(side):
             if order.side * order.px > side * px:
                 self._emptied(order)
         self.sides[side].empty_better(side * px)
-        self._level(side, px, lots, before)
+        self.places.bound[side] = side * px
+        self._level(side, px, lots, before, True)
 
     def _nobody(self, side: int) -> None:
         """A bbo or image shows that the whole side is empty."""
         for order in self._resting(side):
             self._emptied(order)
         self.sides[side].nobody()
+        self.places.bound[side] = None
 
     def _image(self, side: int, levels: list[tuple[int, int]]) -> None:
         limit = self._limit(side)
@@ -155,31 +167,32 @@ class Matching:
         if not levels:
             return
         before = {px: self.sides[side].get(side * px) for px, _ in levels}
-        self.sides[side].image([(side * px, lots) for px, lots in levels], limit)
+        for place, (px, lots) in enumerate(levels):
+            first = place == 0 and limit is None
+            known = before[px] if first else None  # an image's other levels are begun anew
+            self.places.look(side, px, lots, known, touch=first)
         for order in self._resting(side):
             key = side * order.px
             if order.px not in before and worst < key < (math.inf if limit is None else limit):
                 self._emptied(order)
+        self.sides[side].image([(side * px, lots) for px, lots in levels], limit)
+        if limit is None:
+            self.places.bound[side] = None
+        self.places.rise(side, side * levels[0][0])
         for px, lots in levels:
-            self._level(side, px, lots, before[px])
+            self._level(side, px, lots, before[px], True)
 
-    def _level(self, side: int, px: int, lots: int, before: int | None) -> None:
+    def _level(self, side: int, px: int, lots: int, before: int | None, whole: bool) -> None:
         """One level is shown with `lots` of others, where it had `before` (None: unknown)."""
         if before != lots:
             self.taken.pop((side, px), None)
         for order in self._resting(side):
-            if order.px != px:
-                continue
-            order.told_ts = max(order.told_ts, self.row_ts)
-            if not order.seen:
-                self._first_sight(order, lots)
-            elif before is None:
-                order.place.cap(lots)
-            else:
-                order.place.depth(before, lots)
+            if order.px == px:
+                self._tell(order, before, lots, whole)
         self.sides[side].show(side * px, lots)
         if lots <= 0:
             return
+        self.places.rise(side, side * px)
         budget = lots - self.taken.get((side, px), 0)
         for order in self._resting(-side):
             if side * order.px > side * px or budget <= 0:
@@ -191,6 +204,7 @@ class Matching:
 
     def _trade(self, aggressor: int, px: int, quantity: int) -> None:
         budget = quantity
+        self.places.print(aggressor, px, quantity)
         for order in self._resting(-aggressor):
             if budget <= 0:
                 break
@@ -203,8 +217,10 @@ class Matching:
                 if self.late and order.told_ts >= self.row_ts:
                     self.counted += 1
                     continue
-                order.place.trade(budget)
-                fill, flag = min(order.place.filled(), order.leaves, budget), 0
+                fill, flag = self._match(order, budget), 0
+                if fill > 0:
+                    budget -= fill
+                    continue
             elif aggressor * order.px < aggressor * px:
                 fill, flag = min(order.leaves, budget), codes.THROUGH
             else:
@@ -213,10 +229,35 @@ class Matching:
                 budget -= fill
                 self._fill(order, order.px, fill, flag)
 
+    def _match(self, order: Order, budget: int) -> int:
+        """A print at the order's own price: fill what passes its queue; return how much."""
+        ahead = max(float(order.place.front), 0.0)
+        told = self.places.predict(order, budget)
+        order.place.trade(budget)
+        lots = min(order.place.filled(), order.leaves, budget)
+        if told is not None:
+            self.places.predictions.append(
+                {
+                    "ts": self.now,
+                    "id": order.id,
+                    "probability": told[0],
+                    "filled": int(lots > 0),
+                    "ahead": ahead,
+                    "ahead_mean": told[1],
+                }
+            )
+        if lots > 0:
+            self._fill(order, order.px, lots, 0, ahead)
+        return lots
+
     # ------------------------------------------------------------------ fills
 
-    def _fill(self, order: Order, px: int, quantity: int, flags: int) -> None:
+    def _fill(
+        self, order: Order, px: int, quantity: int, flags: int, ahead: float | None = None
+    ) -> None:
         taker = flags & codes.TAKER > 0
+        if ahead is None:
+            ahead = 0.0 if taker else max(float(order.place.front), 0.0)
         fee = self.rules.fee(px, quantity, taker)
         order.leaves -= quantity
         order.filled += quantity
@@ -249,6 +290,7 @@ class Matching:
                 "placed_ts": order.placed,
                 "ahead_at_join": order.ahead_at_join,
                 "level_at_join": order.level_at_join,
+                "ahead": ahead,
             }
         )
         if order.leaves == 0:
@@ -273,5 +315,6 @@ class Matching:
                 "ahead_at_join": order.ahead_at_join,
                 "level_at_join": order.level_at_join,
                 "modifies": order.modifies,
+                "ahead_at_end": max(float(order.place.front), 0.0) if order.joined_ts else 0.0,
             }
         )

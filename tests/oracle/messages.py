@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.oracle.queue import Place
+from tests.oracle.ranked import Ranked
 
 Row = tuple[int, int, int, int, int, int]  # exch_ts, local_ts, seq, tag, px, qty
 
@@ -51,7 +52,8 @@ class Order:
     tif: int
     sent: int
     placed: int
-    place: Place
+    place: Place | Ranked
+    slot: int = 0
     filled: int = 0
     joined: int = 0  # the how manieth join it was
     joined_ts: int = 0
@@ -61,3 +63,5 @@ class Order:
     level_at_join: int = -1  # unknown until its level is shown
     ahead_at_join: float = 0.0
     modifies: int = 0
+    awaits: bool = False  # no image has shown its level since it joined
+    drawn_fill: set[int] = field(default_factory=set)  # further draws in which it is filled

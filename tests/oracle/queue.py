@@ -31,7 +31,7 @@ class Place:
 
     def cap(self, shown: int) -> None:
         """The level came back: keep the place, but no more than what is shown."""
-        self.front, self.cum = min(self.front, float(shown)), 0.0
+        self.front, self.cum = max(0.0, min(self.front, float(shown))), 0.0
 
     def trade(self, quantity: int) -> None:
         """A print of `quantity` lots at the price."""
@@ -51,7 +51,7 @@ class Place:
         change = float(before) - float(now) - self.cum
         self.cum = 0.0
         if change < 0.0:
-            self.front = min(self.front, float(now))
+            self.front = max(0.0, min(self.front, float(now)))
             return
         back = float(before) - self.front
         p = self._behind(self.front, back)

@@ -25,6 +25,7 @@ class Result:
     account: dict[str, int]
     orders: list[dict[str, Any]]
     counts: dict[str, int] = field(default_factory=dict)
+    predictions: list[dict[str, Any]] = field(default_factory=list)
 
 
 def packets_of(rows: list[Row]) -> list[list[Row]]:
@@ -60,10 +61,10 @@ class _Run:
     def __init__(self, case: Any, strategy: Any) -> None:
         self.case = case
         self.rules = Rules(case.rules)
-        self.heap: list[tuple[int, int, int, Any]] = []
+        self.heap: list[tuple[int, float, int, Any]] = []
         self.entry, self.back = Line(**case.entry), Line(**case.response)
         self.sent = 0
-        self.venue = Venue(self.rules, case.queue, case.queue_n, self._respond)
+        self.venue = Venue(self.rules, case.queue_terms(), self._respond)
         self.maker = Maker(self.rules, case.maker, strategy, self._send)
         self.markets = [packets_of(rows) for rows in (case.rows, *case.references)]
         local = [row[1] for rows in (case.rows, *case.references) for row in rows]
@@ -77,9 +78,10 @@ class _Run:
         self.told = 0  # when the maker may hear of what happens now
         self.bound = {False: 0, True: 0}  # answers that waited to be told, to requests or not
         self.never_told = 0
+        self.waited = 0  # takers that waited for their block
         self.maker.start = first + case.maker["warmup_ns"]
 
-    def _push(self, time: int, priority: int, sequence: int, what: Any) -> None:
+    def _push(self, time: int, priority: float, sequence: int, what: Any) -> None:
         heapq.heappush(self.heap, (time, priority, sequence, what))
 
     def _send(self, request: Request) -> int:
@@ -113,8 +115,9 @@ class _Run:
                 self.serving, self.told = False, self.knowledge.told(time)
                 self.venue.packet(what.packet, time if what.late else None)
             elif priority == codes.AT_VENUE_REQUEST:
-                self.serving, self.told = True, self.knowledge.told_request(time)
-                self.venue.request(time, what)
+                self._arrive(time, what)
+            elif priority == codes.AT_VENUE_TAKER:
+                self._serve(time, what)
             elif priority == codes.AT_MAKER_PACKET:
                 self.maker.packet(time, what)
             elif priority == codes.AT_MAKER_RESPONSE:
@@ -123,6 +126,22 @@ class _Run:
                 self.maker.timer(time)
                 self._push(time + requote, codes.AT_TIMER, 0, None)
         return self._collect()
+
+    def _arrive(self, time: int, request: Request) -> None:
+        """Let a taker wait until the next block is complete, but not longer than a block takes."""
+        block_ns = self.case.block_ns
+        if block_ns and self.venue.takes(request):
+            self.venue.arrive(time)
+            shown = [happening.ts for happening in self.knowledge.order if happening.ts >= time]
+            acts = min([*shown[:1], time + block_ns])
+            self.waited += acts > time
+            self._push(acts, codes.AT_VENUE_TAKER, request.seq, request)
+        else:
+            self._serve(time, request)
+
+    def _serve(self, time: int, request: Request) -> None:
+        self.serving, self.told = True, self.knowledge.told_request(time)
+        self.venue.request(time, request)
 
     def _collect(self) -> Result:
         venue, maker = self.venue, self.maker
@@ -155,6 +174,11 @@ class _Run:
             "waited_requests": self.bound[True],
             "waited_packets": self.bound[False],
             "never_told": self.never_told,
+            "takers_waited": self.waited,
+            "stood_behind_images": venue.stood_behind_images,
+            "learned": venue.places.law.adds,
+            "predictions": len(venue.places.predictions),
+            **venue.places.counted(),
         }
         for name, flag in (
             ("crossed", codes.CROSSED),
@@ -165,4 +189,5 @@ class _Run:
             ("late", codes.LATE),
         ):
             counts[name] = sum(bool(fill["marks"] & flag) for fill in venue.fills)
-        return Result(venue.fills, maker.intents, account, venue.ends, counts)
+        predictions = venue.places.predictions
+        return Result(venue.fills, maker.intents, account, venue.ends, counts, predictions)

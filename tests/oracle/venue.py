@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.oracle import codes
 from tests.oracle.matching import Matching
 from tests.oracle.messages import Order, Request, Response
-from tests.oracle.queue import Place
 
 
 class Venue(Matching):
@@ -15,15 +14,30 @@ class Venue(Matching):
 
     def request(self, now: int, request: Request) -> None:
         """Act on a request that arrives now."""
-        self.now = now
-        self.late = False
-        self._read_mid()
+        self.arrive(now)
         if request.kind == codes.NEW:
             self._new(request)
         elif request.kind == codes.CANCEL:
             self._cancel(request)
         else:
             self._modify(request)
+
+    def arrive(self, now: int) -> None:
+        """A request is here; it may have to wait before it acts."""
+        self.now = now
+        self.late = False
+        self._read_mid()
+
+    def takes(self, request: Request) -> bool:
+        """Tell whether a request may take; a modify is what its order was."""
+        if request.kind == codes.MODIFY:
+            order = self.orders.get(request.id)
+            return order is not None and order.tif != codes.ALO
+        return request.kind == codes.NEW and request.tif != codes.ALO
+
+    def _free_slot(self) -> int:
+        used = {order.slot for order in self.orders.values()}
+        return next(slot for slot in range(codes.ORDER_SLOTS) if slot not in used)
 
     def _refusal(self, px: int, lots: int) -> int:
         """Return why a price and size can't be, or 0."""
@@ -40,6 +54,7 @@ class Venue(Matching):
         return best is not None and side * px >= -best
 
     def _new(self, request: Request) -> None:
+        slot = self._free_slot()
         order = Order(
             request.id,
             request.side,
@@ -49,7 +64,8 @@ class Venue(Matching):
             request.tif,
             request.sent,
             self.now,
-            Place(self.form, self.exponent),
+            self.places.of(slot),
+            slot,
         )
         reason = self._refusal(request.px, request.quantity)
         if not reason and len(self.orders) >= self.rules.max_open_orders:
@@ -96,9 +112,7 @@ class Venue(Matching):
         own = self.sides[order.side]
         shown = own.get(order.side * order.px)
         order.seen = order.seen_at_join = shown is not None
-        order.level_at_join = -1 if shown is None else shown
-        order.ahead_at_join = float(shown or 0)
-        order.place.join(shown or 0)
+        self.places.join(order, shown)
         self.joins += 1
         order.joined = self.joins
         order.joined_ts = self.now
@@ -157,7 +171,8 @@ class Venue(Matching):
             order.tif,
             request.sent,
             self.now,
-            Place(self.form, self.exponent),
+            order.place,
+            order.slot,
             modifies=order.modifies + 1,
         )
         self.send(

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from simmm import records, tape
+from simmm.exchange_settings import ExchangeSettings
 from simmm.market import MarketRules
 from simmm.simulation import LatencySettings, Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
@@ -41,6 +42,7 @@ class Outcome(NamedTuple):
     intents: Rows
     account: dict[str, int]
     orders: Rows
+    predictions: Rows
 
 
 _strategy = functools.cache(load_strategy)
@@ -99,8 +101,9 @@ def run_engine(case: Case) -> Outcome:
     venue = simulation.venues[0]
     account = venue["account"]
     open_orders = [
-        {name: slot[name].item() for name in OPEN} | {"end": records.ACCEPTED, "reason": 0}
-        for slot in venue["orders"]
+        {name: slot[name].item() for name in OPEN}
+        | {"end": records.ACCEPTED, "reason": 0, "ahead_at_end": max(float(queue["ahead"]), 0.0)}
+        for slot, queue in zip(venue["orders"], venue["queue"], strict=True)
         if slot["id"]
     ]
     return Outcome(
@@ -108,6 +111,7 @@ def run_engine(case: Case) -> Outcome:
         _rows(gathered, "intents"),
         {name: int(account[name]) for name in ACCOUNT},
         _rows(gathered, "orders") + open_orders,
+        _rows(gathered, "predictions"),
     )
 
 
@@ -132,6 +136,11 @@ def _settings(case: Case, first_ts: int, last_ts: int) -> Settings:
         time_in_force=maker["tif"],
         queue=case.queue,
         queue_n=case.queue_n,
+        queue_alpha=case.alpha,
+        queue_log_kappa=case.log_kappa,
+        queue_images=case.images,
+        queue_draws=case.draws,
+        exchange=ExchangeSettings(market={"block_ns": case.block_ns}),
         entry=_latency(case.entry),
         **{
             name: _latency(case.entry["kinds"][kind])

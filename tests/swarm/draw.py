@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from simmm.math import stream_key
 from tests.oracle import codes
+from tests.oracle.places import QueueTerms
 from tests.swarm.world import Row, Said, World
 
 STRATEGIES = Path(__file__).parent / "strategies"
@@ -46,6 +47,18 @@ class Case:
     references: list[list[Row]] = field(default_factory=list)  # rows of other markets
     knowledge: str = "tape"
     hold_back_ns: int = 1
+    alpha: float | None = None  # of the rank law
+    log_kappa: float | None = None
+    images: bool = False
+    draws: int = 0
+    block_ns: int = 0
+
+    def queue_terms(self) -> QueueTerms:
+        """Return how places in queues behave."""
+        key = stream_key(self.seed, "queue")
+        return QueueTerms(
+            self.queue, self.queue_n, self.alpha, self.log_kappa, self.images, self.draws, key
+        )
 
 
 def draw(seed: int, messages: int = 700, knowledge: str = "tape") -> Case:
@@ -76,6 +89,21 @@ def draw(seed: int, messages: int = 700, knowledge: str = "tape") -> Case:
         params=params,
         to=last - rng.randint(0, 2000) * MS if rng.random() < 0.3 else None,
         rows_per_chunk=rng.choice((None, 1, 7, 100, 1000)),
+    )
+
+
+def draw_ranked(seed: int, messages: int = 700, knowledge: str = "tape") -> Case:
+    """Return the scenario of a seed under the rank law, or with images or blocks."""
+    case = draw(seed, messages, knowledge)
+    rng = random.Random(f"rank {seed}")
+    return replace(
+        case,
+        queue=rng.choice(("rank", "rank", "rank_scalar", "rank_tracked", case.queue)),
+        alpha=rng.choice((None, 0.5, 1.0, 2.5)),
+        log_kappa=rng.choice((None, 0.0, -1.0, -6.0)),
+        images=rng.random() < 0.4,
+        draws=rng.choice((0, 1, 4)),
+        block_ns=rng.choice((0, 30 * MS, 400 * MS)),
     )
 
 

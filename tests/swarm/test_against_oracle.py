@@ -14,11 +14,25 @@ from tests.oracle.knowledge import Knowledge
 from tests.oracle.slow import Result, packets_of, run
 from tests.swarm.adapter import run_engine
 from tests.swarm.bound import Bound
-from tests.swarm.draw import QUEUES, Case, draw
+from tests.swarm.draw import QUEUES, Case, draw, draw_ranked
 
 SEEDS = range(20)
 #: Chosen so that a rule left out or turned round in the oracle changes the outcome of some.
 FEED_SEEDS = (1001, 1002, 1003, 1005, 1007, 1009, 1014, 1022, 1030, 1038, 1042, 1043)
+#: Of the rank law, with further draws, images and blocks.
+RANKED_SEEDS = (1, 2, 3, 9, 12, 15, 18, 23, 24, 26, 30, 37)
+RANKED_FEED_SEEDS = (1000, 1003, 1008, 1014, 1021, 1033)
+RANKED_AT_LEAST = {
+    "takers_waited": 500,
+    "stood_behind_images": 100,
+    "learned": 1000,
+    "predictions": 200,
+    "matched": 20,
+    "several": 20,
+    "weighed": 20,
+    "sums": 20,
+    "adopted": 100,
+}
 AT_LEAST_100 = ("partial_fills", "modifies", "cancel_races", "gaps", "rejections")
 FEED_AT_LEAST = {
     "late_packets": 1000,
@@ -48,6 +62,8 @@ FILL = (
     "level_at_join",
 )
 INTENT = ("ts", "seq", "kind", "id", "new_id", "side", "px", "quantity", "tif", "arrival_ts")
+RANKED_FILL = (*FILL, "ahead")  # whole lots: no sum of floats may differ in its last digit
+PREDICTION = ("ts", "id", "probability", "filled", "ahead", "ahead_mean")
 ORDER = (
     "id",
     "side",
@@ -72,6 +88,12 @@ def _slow(case: Case) -> Result:
 @functools.cache
 def _case(seed: int, knowledge: str = "tape") -> tuple[Case, Result]:
     case = draw(seed, knowledge=knowledge)
+    return case, _slow(case)
+
+
+@functools.cache
+def _ranked(seed: int, knowledge: str) -> tuple[Case, Result]:
+    case = draw_ranked(seed, knowledge=knowledge)
     return case, _slow(case)
 
 
@@ -102,6 +124,32 @@ def test_engine_agrees_with_the_oracle(knowledge: str, seed: int) -> None:
     assert not _first_difference(expected.fills, found.fills, FILL)
     assert found.account == expected.account
     assert not _first_difference(_by_id(expected.orders), _by_id(found.orders), ORDER)
+
+
+RANKED_CASES = [("tape", seed) for seed in RANKED_SEEDS]
+RANKED_CASES += [("feed", seed) for seed in RANKED_FEED_SEEDS]
+
+
+@pytest.mark.parametrize(("knowledge", "seed"), RANKED_CASES)
+def test_engine_agrees_with_the_oracle_on_the_rank_law(knowledge: str, seed: int) -> None:
+    case, expected = _ranked(seed, knowledge)
+    found = run_engine(case)
+    whole = case.queue not in QUEUES
+    assert not _first_difference(expected.intents, found.intents, INTENT)
+    assert not _first_difference(expected.fills, found.fills, RANKED_FILL if whole else FILL)
+    assert not _first_difference(expected.predictions, found.predictions, PREDICTION)
+    assert found.account == expected.account
+    names = (*ORDER, "ahead_at_end") if whole else ORDER
+    assert not _first_difference(_by_id(expected.orders), _by_id(found.orders), names)
+
+
+def test_the_cases_of_the_rank_law_hold_what_is_hard() -> None:
+    cases = [_ranked(seed, knowledge) for knowledge, seed in RANKED_CASES]
+    total = {name: sum(r.counts.get(name, 0) for _, r in cases) for name in RANKED_AT_LEAST}
+    assert all(count >= RANKED_AT_LEAST[name] for name, count in total.items()), total
+    for name in ("rank", "rank_scalar", "rank_tracked"):
+        assert any(case.queue == name and not case.images for case, _ in cases), name
+    assert any(case.queue in QUEUES and case.images for case, _ in cases)
 
 
 def test_the_cases_hold_what_is_hard() -> None:

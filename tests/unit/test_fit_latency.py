@@ -175,6 +175,9 @@ def test_a_run_does_not_depend_on_what_becomes_of_the_file(tmp_path: Path) -> No
     again = load_scenario(kept)
     assert again.scenario.venue == loaded.scenario.venue
     assert again.digest() == loaded.digest()
+    slower = [ms + 10 for ms in loaded.scenario.venue.latency.feed.table_ms]
+    changed = load_scenario(kept, sets={"venue.latency.feed.table_ms": slower})
+    assert changed.scenario.venue.latency.feed.ms == slower[0]
 
 
 def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from simmm.report import write
 from simmm.report.files import PAGE_NAME
+from tests.unit.account_fixture import account_run
 from tests.unit.report_fixture import START, S, drawn_run, write_run
 
 BROWSER = next(
@@ -99,7 +100,10 @@ def number(text):
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    folder = drawn_run(tmp_path_factory.mktemp("browser") / "run", seconds=5400)
+    truth = {"sigma": 2.6e-5, "kappa": 9000.0, "A": 0.8}
+    folder = account_run(
+        tmp_path_factory.mktemp("browser") / "run", seconds=5400, tape={"truth": truth}
+    )
     write(folder)
     dom = opened(folder / PAGE_NAME, tmp_path_factory.mktemp("profile"))
     return dom, json.loads((folder / "report.json").read_bytes())
@@ -128,7 +132,8 @@ def test_the_figures_shown_are_those_of_the_report(seen):
             assert abs(value - node) <= reach, (path, text, node)
             compared.add(path)
     assert {"profit.net.value", "profit.net.low", "profit.parts.1.amount", "risk.sharpe_day",
-            "fills.count", "hours.1.net", "calibration.0.coverage"} <= compared  # fmt: skip
+            "fills.count", "hours.1.net", "calibration.0.coverage", "place.ways.0.fills",
+            "reliability.predicted", "fees.lines.0.paid"} <= compared  # fmt: skip
     assert len(compared) > 60
     sentence = re.search(r'data-field="verdict.sentences.0">([^<]*)<', dom)
     assert html.unescape(sentence.group(1)) == report["verdict"]["sentences"][0]
@@ -140,7 +145,7 @@ def test_the_scripts_read_every_fill_and_the_final_equity(seen):
     assert f'data-fills="{report["fills"]["count"]}"' in course
     last = float(re.search(r'data-last="([^"]*)"', course).group(1))
     assert last == pytest.approx(report["profit"]["net"]["value"], abs=1e-3)
-    for name in ("markouts", "queue", "waits", "pace"):
+    for name in ("markouts", "queue", "place", "waits", "pace", "fees", "latency"):
         figure = dom[dom.index(f'data-chart="{name}"') :]
         assert figure.index("<svg") < figure.index("</figure>"), name
     assert dom.count(">CSV</button>") == dom.count("data-chart=") + dom.count("data-table=")

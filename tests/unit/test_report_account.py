@@ -11,7 +11,7 @@ from rich.console import Console
 
 from simmm.errors import RunError
 from simmm.records import BACKSTOP, CROSSED, TAKER, THROUGH
-from simmm.report import build, write
+from simmm.report import build, load, write
 from simmm.report.compare import compare
 from simmm.report.page import page
 from simmm.report.page.counted import latency_chart
@@ -274,6 +274,19 @@ def test_a_run_without_any_of_it_says_so_in_a_line_each(tmp_path):
         assert words in text, words
     assert "account" not in charts(text)
     assert "not modelled" in text_of(found)
+
+
+def test_a_report_of_an_earlier_version_is_still_shown(tmp_path):
+    folder = drawn_run(tmp_path / "run", 2000)
+    write(folder)
+    path = folder / "report.json"
+    told = json.loads(path.read_text())
+    for name in ("place", "reliability", "fees", "funding", "margin", "budget", "latency_drawn"):
+        del told[name]
+    path.write_text(json.dumps(told))
+    old = load(folder)
+    assert "use --rebuild" in page(read_run(folder), old)
+    assert "use --rebuild" in text_of(old)
 
 
 # ---------------------------------------------------------------- latency and refusals

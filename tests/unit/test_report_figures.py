@@ -229,6 +229,13 @@ def test_verdict_follows_the_interval(drawn, tmp_path):
     assert short.verdict.outcome in ("undecided", "idle")
 
 
+def test_a_tape_seen_through_other_streams_is_told(tmp_path):
+    seen = {"streams": {"preset": "hyperliquid"}, "rows": 1}
+    folder = write_run(tmp_path / "run", {}, mid2=200_000, seconds=60, tape=seen)
+    text = {entry.topic: entry.text for entry in build(folder).unknowns}
+    assert "shows less of it (hyperliquid)" in text["streams"]
+
+
 def test_unknowns_name_what_this_run_has(tmp_path):
     folder = drawn_run(tmp_path / "run", 600, counts={"gaps": 3}, queue={"model": "log"},
                        session={"kind": "backtest", "hold_back_ms": 250.0, "packets": 90,

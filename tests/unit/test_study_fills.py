@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 import simmm
+from simmm.api.study import StudiedFills
 from simmm.cli.study import study_group
 from simmm.errors import RunError, ScenarioError
 from simmm.report.compare import compare
@@ -27,6 +28,7 @@ from simmm.study.fills_page import page
 from simmm.study.fills_terminal import render
 from simmm.study.fills_words import sentences
 from simmm.study.latency import slower
+from tests.unit.test_page_browser import BROWSER, opened, root_of
 
 OPTIONS = {"end": 600.0}  # seconds of the tape; the first 300 warm up
 MODELS = ("pessimistic", "optimistic")
@@ -174,6 +176,20 @@ def test_the_page_shows_what_the_file_holds_and_loads_nothing(study):
         assert exact == ("" if value is None else repr(value)), path
 
 
+@pytest.mark.skipif(BROWSER is None, reason="no browser to open the page with")
+@pytest.mark.parametrize("width", [400, 1600])
+def test_the_page_opens_without_an_error(study, width, tmp_path):
+    _, folder = study
+    check = """<script>const page = document.documentElement;
+      page.dataset.wide = String(page.scrollWidth - window.innerWidth);</script></body>"""
+    text = (folder / "study.html").read_text().replace("</body>", check)
+    (tmp_path / "study.html").write_text(text)
+    root = root_of(opened(tmp_path / "study.html", tmp_path / "profile", width))
+    assert "error" not in root, root.get("error")
+    assert root["ready"] == "1"
+    assert int(root["wide"]) <= 0, "the page scrolls sideways"
+
+
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_terminal_page_fits(study, width):
     console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
@@ -184,6 +200,17 @@ def test_the_terminal_page_fits(study, width):
     assert "…" not in text
     for model in study[0].models:
         assert model in text
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_many_parts_fit_too(study, width):
+    parts = {"spread": 1234.5, "adverse": -1234.5, "holding": -1.0, "fees": -88.8, "funding": -0.01,
+             "forfeited": -2345.6}  # fmt: skip
+    many = [msgspec.structs.replace(one, parts=parts) for one in study[0].results]
+    shown = StudiedFills(msgspec.structs.replace(study[0], results=many), study[1]).page(width)
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= width
+    assert "forfeited" in shown
 
 
 def test_the_command_prints_the_study_and_where_it_is(study):

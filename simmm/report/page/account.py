@@ -22,6 +22,8 @@ _MOST_BARS = 60
 
 def account(run: Run, report: Report, charts: dict[str, Any]) -> Html:
     """Everything of the account; each part that the run lacks says in a line why."""
+    if report.fees is None:  # report.json of an earlier version
+        return tag("p", fee_words(report), class_="note")
     charts["fees"], words = _fee_chart(report)
     figures = [tag("div", chart("fees", "Fees", words, note="Received fees (rebates) are "
                                 "negative."), _rates(report), class_="columns")]  # fmt: skip

@@ -64,8 +64,9 @@ def place_words(report: Report) -> str:
         return "No fill of a maker whose place was known."
     joined, left = found.at_join["p50"], found.at_fill["p50"]
     told = (
-        f"Of {found.fills:,} fills half had at most {_size(joined)} ahead when they joined and "
-        f"{_size(left)} just before what filled them; {percent(found.alone_at_fill)} had nobody."
+        f"Half of {found.fills:,} fills had {_most(joined)} ahead when they joined and "
+        f"{_most(left)} just before what filled them; then {percent(found.alone_at_fill)} had "
+        "nobody before them."
     )
     over = next((way for way in found.ways if way.name == "through"), None)
     if over is not None and over.fills and over.ahead_at_fill:
@@ -74,6 +75,10 @@ def place_words(report: Report) -> str:
             f"{_size(over.ahead_at_fill)} (median)."
         )
     return told
+
+
+def _most(value: float | None) -> str:
+    return "nobody" if value == 0 else f"at most {_size(value)}"
 
 
 def _size(value: float | None) -> str:

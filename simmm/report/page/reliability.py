@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from simmm.report.page.shell import Html, field, figure, tag
-from simmm.report.reliability_words import ITSELF, MISSING, agreement, scores
+from simmm.report.reliability_words import ITSELF, MISSING, agreement, reached, scores
 from simmm.report.schema import Report
 from simmm.report.schema_account import Reliability
 from simmm.report.words import percent
@@ -42,8 +42,7 @@ def words(found: Reliability) -> Html:
     """What the picture says, and what it cannot say."""
     return tag(
         "span",
-        field("reliability.predictions", found.predictions, f"{found.predictions:,}"),
-        f" prints reached the level of {found.orders:,} own orders. They filled ",
+        f"{reached(found)} They filled ",
         field("reliability.predicted", found.predicted, percent(found.predicted)),
         f" of {found.draws} draws of the queue on average, and the simulated path ",
         field("reliability.filled.value", found.filled.value, percent(found.filled.value)),
