@@ -1,7 +1,6 @@
 """From a scenario's words about its exchange to the rules and settings in force."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from simmm.errors import ScenarioError
 from simmm.exchange_settings import ExchangeSettings, settings_of
@@ -25,10 +24,12 @@ def rules_of(resolved: Resolved, stream: TapeStream) -> VenueRules | None:
     if asked.exchange is None:
         return None
     date = asked.date
-    if date is None and not asked.exchange.endswith((".yaml", ".yml")):
+    is_file = asked.exchange.endswith((".yaml", ".yml"))
+    exchange = str(resolved.named_file(asked.exchange)) if is_file else asked.exchange
+    if date is None and not is_file:
         day = datetime.fromtimestamp(stream.first_ts // 1_000_000_000, UTC).date().isoformat()
-        date = max(day, dates(asked.exchange)[0])
-    rules = venue_rules(asked.exchange, asked.symbol or stream.markets[0].symbol, date)
+        date = max(day, dates(exchange)[0])
+    rules = venue_rules(exchange, asked.symbol or stream.markets[0].symbol, date)
     told, tape = rules.market(), stream.markets[0]
     for name in ("price_quantum", "lot_size"):
         if float(getattr(told, name)) != float(getattr(tape, name)):
@@ -71,7 +72,15 @@ def exchange_of(
     """
     venue = resolved.scenario.venue
     if rules is None:
+        account, asked = venue.account, venue.rules
         for name, given in (
+            ("rules.symbol", asked.symbol),
+            ("rules.date", asked.date),
+            ("account.margin", None if account.margin == "cross" else account.margin),
+            ("account.volume_14d", account.volume_14d or None),
+            ("account.maker_share", account.maker_share or None),
+            ("account.referral_discount", account.referral_discount or None),
+            ("account.staking_discount", account.staking_discount or None),
             ("account.deposit", venue.account.deposit),
             ("account.leverage", venue.account.leverage),
             ("funding.rates", venue.funding.rates),
@@ -96,6 +105,11 @@ def exchange_of(
     payments = venue.funding.payments
     rates: tuple[int, list[int]] = (0, [])
     if venue.funding.rates is not None and payments != "off":
+        if rules.funding.hours != 1:
+            raise ScenarioError(
+                f"venue.funding.rates: a table tells a rate for each hour, {rules.venue} pays each "
+                f"{rules.funding.hours}"
+            )
         rates = _table(resolved, venue.funding.rates, start_ns, end_ns)
     elif payments == "required" and not stream.holds(CONTEXT, FUNDING):
         raise ScenarioError(
@@ -126,9 +140,7 @@ def exchange_of(
 
 def _table(resolved: Resolved, name: str, start_ns: int, end_ns: int) -> tuple[int, list[int]]:
     """Return the rates of a file for a run's hours."""
-    path = Path(name).expanduser()
-    if not path.is_absolute() and (resolved.path.parent / path).exists():
-        path = resolved.path.parent / path
+    path = resolved.named_file(name)
     table = load_rates(path)
     if resolved.scenario.venue.funding.payments == "required":
         require_rates(path, table, start_ns, end_ns)

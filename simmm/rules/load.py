@@ -70,7 +70,7 @@ def venue_rules(venue: str, symbol: str, date: str | datetime.date | None = None
     facts = {
         **content["venue"],
         **markets[name],
-        "venue": content["venue"].get("venue", path.parent.name),
+        "venue": content["venue"].get("venue", path.stem if _is_file(venue) else venue),
         "symbol": name,
         "since": _day(path),
     }
@@ -122,6 +122,8 @@ def _file(venue: str, date: str | datetime.date | None) -> Path:
         path = Path(venue).expanduser()
         if not path.is_file():
             raise ScenarioError(f"{venue}: no such file of rules")
+        if date is not None:
+            raise ScenarioError(f"{venue}: a file of rules has no dates; leave {date} out")
         return path
     files = _files(venue)
     if date is None:
@@ -145,12 +147,20 @@ def _date(date: str | datetime.date) -> datetime.date:
         raise ScenarioError(f"rules: {date!r} is no date; write it as 2026-07-19") from None
 
 
-@functools.cache
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     """Return `venue` and `markets` of a file, with what it is like filled in."""
     try:
+        return _parsed(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise ScenarioError(f"{path}: can't be read: {error.strerror}") from None
+
+
+@functools.cache
+def _parsed(path: Path, written_ns: int) -> dict[str, dict[str, Any]]:
+    """Return what `_read` does; a file that was written anew is read anew."""
+    try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         line = " ".join(str(error).split())
         raise ScenarioError(f"{path}: can't be read as YAML: {line}") from None
     if not isinstance(content, dict):

@@ -232,11 +232,39 @@ class VenueRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             ("liquidation.cooldown_s", self.liquidation.cooldown_s, 0, 10**6),
             ("budget.initial", self.budget.initial, 0, 10**12),
             ("budget.volume_per_request", self.budget.volume_per_request, 1, 10**9),
+            ("budget.cancels_more", self.budget.cancels_more, 0, 10**12),
+            ("budget.expired_cost", self.budget.expired_cost, 0, 10**9),
+            ("budget.ip_weight_per_minute", self.budget.ip_weight_per_minute, 1, 10**9),
+            ("schedule_cancel.volume", self.schedule_cancel.volume, 0, 10**12),
+            ("open_orders.at_most", self.open_orders.at_most, 1, 10**6),
+            ("fees.tiers", len(self.fees.tiers), 1, TIERS),
+            *(
+                (f"largest_orders.{name}", getattr(row, name), 0, 10**12)
+                for row in self.largest_orders
+                for name in ("market", "limit")
+            ),
+            *(("tiers.low", tier.low, 0, 10**12) for tier in self.tiers),
+            *(("fees.tiers.above", tier.above, 0, 10**12) for tier in self.fees.tiers),
             ("budget.one_per_s", self.budget.one_per_s, 0, 10**6),
             ("blocks.ms", self.blocks.ms, 0, 60_000),
         ):
             if not low <= value <= high:
                 raise ScenarioError(f"{where}: {name}: {value} must lie in {low}..{high}")
+        for name, figure, known in (
+            ("liquidation.part", self.liquidation.part, 0.2),
+            ("liquidation.backstop", tuple(self.liquidation.backstop), (2, 3)),
+            ("schedule_cancel.ahead_s", self.schedule_cancel.ahead_s, 5),
+            ("schedule_cancel.per_day", self.schedule_cancel.per_day, 10),
+        ):
+            if figure != known:
+                raise ScenarioError(
+                    f"{where}: {name}: {figure}; the simulated exchange knows only {known}"
+                )
+        if self.blocks.order[-1:] != ("takers",):
+            raise ScenarioError(
+                f"{where}: blocks.order: the simulated exchange puts takers last; "
+                f"not {', '.join(self.blocks.order)}"
+            )
         if all(self.largest_leverage < row.leverage for row in self.largest_orders):
             raise ScenarioError(
                 f"{where}: largest_orders: no row for a leverage of {self.largest_leverage}"

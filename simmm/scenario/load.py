@@ -113,8 +113,19 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
         for source in (values["tape"], *values["tape"]["references"]):
             if source["file"] is not None:
                 source["file"] = [os.path.basename(os.path.normpath(f)) for f in source["file"]]
+        venue = values["venue"]
+        for section, name in ((venue["rules"], "exchange"), (venue["funding"], "rates")):
+            file = self.named_file(section[name]) if section[name] else None
+            if file is not None and file.is_file():
+                section[name] = hashlib.sha256(file.read_bytes()).hexdigest()
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def named_file(self, name: str) -> Path:
+        """Return the file that a field names: relative ones lie beside the scenario, or here."""
+        path = Path(name).expanduser()
+        beside = self.path.parent / path
+        return beside if not path.is_absolute() and beside.is_file() else path
 
     def market_rules(self, rules: MarketRules) -> MarketRules:
         """Return the tape's market rules with the scenario's own in their place."""
