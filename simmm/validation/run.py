@@ -171,21 +171,12 @@ def score_populations(
     remarks: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Validation:
-    """Score queue models on populations of one's own.
-
-    Parameters
-    ----------
-    models
-        Further models, with constants of their own; those of `settings` come first.
-    remarks
-        What to tell about the truth.
+    """Score queue models, and further `models`, on populations; `remarks` are about the truth.
 
     Raises
     ------
-    VenueError
-        If no population has enough orders.
-    ScenarioError
-        If a setting is wrong.
+    VenueError, ScenarioError
+        If no population has enough orders; if a setting is wrong.
     """
     if settings.draws < 1:
         raise ScenarioError(f"draws: {settings.draws} must be at least 1")
@@ -195,9 +186,8 @@ def score_populations(
     enough = [one for one in populations if enough_orders(one)]
     if not enough:
         raise VenueError(f"{truth}: too few orders for a conclusion: {'; '.join(lacking)}")
-    seen = rows
+    seen = rows if settings.images_ns == 0 else images_of(rows, settings.images_ns)
     if settings.images_ns > 0:
-        seen = images_of(rows, settings.images_ns)
         lacking += told.hidden(enough, seen)
         enough = [seen_through(one, seen) for one in enough]
     scored = _Scored(rows, seen, models, settings, from_ts, progress)
@@ -205,10 +195,8 @@ def score_populations(
     for one in enough:
         by = scored.blocks(one)
         table += scored.rows_of(one, by)
-        real = one.real_ts != NEVER_FILLED
-        counted.append(
-            Counted(one.name, one.meaning, len(real), int(real.sum()), by.number, one.truth)
-        )
+        fills = int((one.real_ts != NEVER_FILLED).sum())
+        counted.append(Counted(one.name, one.meaning, len(one.probes), fills, by.number, one.truth))
     checks = told.checks(table)
     return Validation(
         tape=tape,
