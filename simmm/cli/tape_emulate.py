@@ -36,7 +36,13 @@ _PATH = click.Path(path_type=Path)
     help="How much later messages are seen: a constant, or a file such as `simmm fit latency` "
     "writes. Without it: as recorded.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Of drawn latencies.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=1,
+    show_default=True,
+    help="Of drawn latencies.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 def emulate_command(
     source: Path,
