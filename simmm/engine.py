@@ -176,8 +176,10 @@ def _engine(
             if acts_due > maker.end_ts:
                 acts_due = NEVER
             venue_until = min(acts_due + least_entry_ns, maker.end_ts)
-            # A taker that waited acts after all that arrives at its time.
-            waits = next_request_ts(mail) > request_due and request_due >= acts_due + least_entry_ns
+            # A taker that waited acts after all that arrives at its time: what the maker has yet to
+            # send arrives at `sends_due` or later.
+            sends_due = acts_due + least_entry_ns
+            is_waiting = next_request_ts(mail) > request_due
             block_end_ts = request_due
             if request_due < packet_due and venue.market.block_ns > 0:
                 block_end_ts = block_end(believed, venue, request_due)
@@ -198,13 +200,17 @@ def _engine(
             elif (
                 request_due < packet_due
                 and request_due <= venue_until
-                and not waits
+                and not (is_waiting and request_due >= sends_due)
                 and block_end_ts != UNKNOWN_YET
             ):
                 if samples_due(venue, venue_books[0], out, request_due):
                     serve_request(verbs, venue, venue_books[0], mail, out, block_end_ts)
                     # What arrives at the same time can't be told of the answer before.
-                    while next_request_due(venue, mail) == request_due and venue_has_room(out):
+                    while (
+                        next_request_due(venue, mail) == request_due
+                        and (request_due < sends_due or next_request_ts(mail) == request_due)
+                        and venue_has_room(out)
+                    ):
                         serve_request(verbs, venue, venue_books[0], mail, out, block_end_ts)
             else:
                 done = True
@@ -212,10 +218,8 @@ def _engine(
                 if window.arrival < window.arrival_hi and arrival_due <= maker.end_ts:
                     # A packet comes before a response of the same time.
                     until = min(min(response_due, timer_due), min(tell_due, maker.end_ts))
-                    if plain:
-                        before = window.arrival
+                    if plain:  # then the venue has nothing to learn from it
                         see_packets(maker, maker_books[0], window, until)
-                        done = window.arrival == before
                     while window.arrival < window.arrival_hi:
                         due = arrival_ts_of(window, window.arrival)
                         if due > until:

@@ -36,7 +36,13 @@ _PATH = click.Path(path_type=Path)
     help="How much later messages are seen: a constant, or a file such as `simmm fit latency` "
     "writes. Without it: as recorded.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of drawn latencies.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=1,
+    show_default=True,
+    help="Of drawn latencies.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 def emulate_command(
     source: Path,
@@ -56,10 +62,13 @@ def emulate_command(
     only as much of it as the venue tells.
     """
     from simmm.cli.bars import Bars
+    from simmm.errors import TapeError
     from simmm.tape.sources import ensure_tape
     from simmm.tape.streams import emulate, streams_of
 
     chosen = streams_of(streams, levels=levels, every_ms=every_ms, bbo=bbo, block_ms=block_ms)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise TapeError(f"{target}: is the source itself; choose another name")
     with Bars(show=sys.stderr.isatty()) as bars:
         done = emulate(
             ensure_tape(source, notify=bars.say),

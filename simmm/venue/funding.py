@@ -7,6 +7,7 @@ from typing import Any
 
 from simmm.jit import kernel
 from simmm.mail import respond
+from simmm.math import chain
 from simmm.records import FUNDED, NO_REASON, RATE_UNKNOWN
 from simmm.venue.margin import funding_payment
 
@@ -27,6 +28,7 @@ def pay_funding(venue: Any, mail: Any, out: Any) -> None:
     payment = funding_payment(account.position, px, venue.market.money_scale, rate)
     account.cash -= payment
     account.funding += payment
+    venue.chain = chain(chain(venue.chain, hour), payment)
     respond(mail, venue.now, FUNDED, NO_REASON, 0, 0, 0, px, 0, 0, payment, 0, 0)
     row = out.funding[out.n_funding]
     row.ts = hour

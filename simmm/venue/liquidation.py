@@ -8,6 +8,7 @@ Source: Hyperliquid, liquidations.
 from typing import Any
 
 from simmm.jit import kernel
+from simmm.math import chain
 from simmm.records import (
     BACKSTOP,
     IOC,
@@ -87,5 +88,6 @@ def _take_over(venue: Any, mail: Any, out: Any) -> None:
     lots = venue.orders[slot].leaves
     fill(venue, mail, out, slot, account.mark, lots, LIQUIDATION_FILL | BACKSTOP, 0.0)
     account.forfeited += left
+    venue.chain = chain(venue.chain, left)
     account.cash -= left
     account.margin_available = max(value(account, venue.market), 0)

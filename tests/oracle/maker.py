@@ -34,6 +34,7 @@ class Own:
     new_id: int = 0
     new_px: int = 0
     new_leaves: int = 0
+    accepted: bool = False
 
 
 class Maker:
@@ -128,6 +129,7 @@ class Maker:
     def _update(self, own: Own, response: Response) -> None:
         kind = response.kind
         if kind == codes.ACCEPTED:
+            own.accepted = True
             if own.state == codes.PENDING:
                 own.state = codes.RESTING
             own.leaves = response.leaves
@@ -136,6 +138,7 @@ class Maker:
             if own.leaves == 0:
                 self.orders.remove(own)
         elif kind == codes.MODIFIED:
+            own.accepted = True
             own.id = response.new_id or own.id
             own.px, own.leaves, own.state = response.px, response.leaves, codes.RESTING
             own.quantity = response.leaves
@@ -145,7 +148,8 @@ class Maker:
             else:
                 own.state, own.leaves = codes.RESTING, response.leaves
         elif kind == codes.CANCEL_REJECTED:  # it may wait for its block, and rest after it
-            own.state = own.state if own.state == codes.MODIFYING else codes.RESTING
+            if own.state != codes.MODIFYING:
+                own.state = codes.RESTING if own.accepted else codes.PENDING
         else:  # rejected, cancelled, expired
             self.orders.remove(own)
 

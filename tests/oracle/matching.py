@@ -77,7 +77,7 @@ class Matching:
             elif kind == codes.DEPTH:
                 if self._may_touch(side, side * px):
                     before = self.sides[side].get(side * px)
-                    self.places.look(side, px, quantity, before)
+                    self._look(side, px, quantity, before)
                     self._level(side, px, quantity, before, False)
             elif kind == codes.GAP:
                 self.gaps += 1
@@ -117,6 +117,13 @@ class Matching:
         chosen = [order for order in self.orders.values() if order.side == side]
         return sorted(chosen, key=lambda order: (-side * order.px, order.joined))
 
+    def _look(
+        self, side: int, px: int, lots: int, before: int | None, touch: bool | None = None
+    ) -> None:
+        """Let the queues learn of a level, ours or not."""
+        own = self._resting(side)
+        self.places.look((side, px, lots), before, own[0].px if own else None, touch=touch)
+
     def _tell(self, order: Order, before: int | None, lots: int, whole: bool) -> None:
         """Others show `lots` at the order's price; `whole`: an image or bbo says so."""
         order.told_ts = max(order.told_ts, self.row_ts)
@@ -142,7 +149,7 @@ class Matching:
             self._nobody(side)
             return
         before = self.sides[side].get(side * px)
-        self.places.look(side, px, lots, before, touch=True)
+        self._look(side, px, lots, before, True)
         for order in self._resting(side):
             if order.side * order.px > side * px:
                 self._emptied(order)
@@ -168,9 +175,7 @@ class Matching:
             return
         before = {px: self.sides[side].get(side * px) for px, _ in levels}
         for place, (px, lots) in enumerate(levels):
-            first = place == 0 and limit is None
-            known = before[px] if first else None  # an image's other levels are begun anew
-            self.places.look(side, px, lots, known, touch=first)
+            self._look(side, px, lots, before[px], place == 0 and limit is None)
         for order in self._resting(side):
             key = side * order.px
             if order.px not in before and worst < key < (math.inf if limit is None else limit):

@@ -9,7 +9,7 @@ from tests.oracle import codes
 from tests.oracle.book import BookSide
 from tests.oracle.messages import Order
 from tests.oracle.queue import FORMS, Place
-from tests.oracle.ranked import DEFAULTS, Law, Ranked
+from tests.oracle.ranked import DEFAULTS, REMEMBERED, Law, Ranked
 
 DRAWS = 32  # places a slot has for further draws, used or not
 WATCHED = 512
@@ -62,18 +62,27 @@ class Places:
     # ------------------------------------------------------------------ what a row tells
 
     def look(
-        self, side: int, px: int, lots: int, before: int | None, *, touch: bool | None = None
+        self,
+        level: tuple[int, int, int],
+        before: int | None,
+        own_px: int | None,
+        *,
+        touch: bool | None = None,
     ) -> None:
-        """A row is about to show a level; `touch`: whether it says so itself, None if it doesn't.
+        """A row is about to show a level (side, price, lots).
 
-        A bbo and the first row of an image do, other rows of an image say that they aren't.
+        `touch`: whether it says that this is the touch, None if it doesn't say: a bbo and the
+        first row of an image do, other rows of an image say that they aren't. `own_px` is the best
+        own price on that side: once enough sizes are known, no other touch is looked at.
         """
+        side, px, lots = level
         if not self.ranked:
             return
         if touch is None:
             bound = self.bound[side]
             touch = bound is None or side * px >= bound
-        if touch and before is not None and lots > before:
+        looks = len(self.law.sizes) < REMEMBERED or px == own_px
+        if touch and looks and before is not None and lots > before:
             self.law.learn(lots - before)
         if self.terms.form == "rank_tracked":
             self._watch(side, px, lots, before)

@@ -60,6 +60,7 @@ class Ranked:
         self.sums = {True: 0, False: 0}
         self.gone = 0  # orders that left by the front since the list was begun, and leave no place
         self.past = 0
+        self.traded = 0  # since the level was last shown
         self.table = law.table
         self.counts = {"matched": 0, "several": 0, "weighed": 0, "sums": 0, "adopted": 0}
 
@@ -94,6 +95,7 @@ class Ranked:
 
     def trade(self, lots: int) -> None:
         """A print takes from the oldest."""
+        self.traded += lots
         self.past += max(lots - self.sums[True], 0)
         left = lots
         for before in (True, False):
@@ -113,6 +115,7 @@ class Ranked:
 
     def depth(self, _previous: int, shown: int) -> None:
         """What is shown: one order more, or a cancel."""
+        self.traded = 0
         change = shown - sum(self.sums.values())
         if change > 0:
             self._add(change)
@@ -121,6 +124,7 @@ class Ranked:
 
     def cap(self, shown: int) -> None:
         """The level came back: what is too much leaves just before us; behind us all is new."""
+        self.traded = self.gone = 0
         keep = min(self.front, shown)
         if not self.sums_alone:
             self.queue = [order for order in self.queue if order[1]]
@@ -135,8 +139,8 @@ class Ranked:
         self.sums = {True: keep, False: shown - keep}
 
     def watch(self, previous: int, shown: int) -> None:
-        """A level on which nobody of ours stands."""
-        if self.front != previous:
+        """A level on which nobody of ours stands; prints account for what is missing."""
+        if self.front + min(self.traded, previous) != previous:
             self.join(previous)
         self.depth(previous, shown)
         self.sums = {True: sum(self.sums.values()), False: 0}
@@ -147,7 +151,8 @@ class Ranked:
 
     def _begin(self) -> None:
         self.sums_alone = self.law.form == "rank_scalar"
-        self.queue, self.sums, self.gone, self.past = [], {True: 0, False: 0}, 0, 0
+        self.queue, self.sums = [], {True: 0, False: 0}
+        self.gone = self.past = self.traded = 0
 
     def _draw(self) -> float:
         self.drawn += 1
@@ -155,10 +160,11 @@ class Ranked:
 
     def _cut(self, lots: int, before: bool, places: int) -> bool:
         """Append orders of drawn sizes; tell whether the places were enough."""
+        start = len(self.queue)
         while lots > 0:
-            used = self.gone + len(self.queue)
-            if used >= places:
+            if self.gone + len(self.queue) >= places:
                 return False
+            used = len(self.queue) - start
             sizes = self.law.sizes
             if sizes:
                 size = sizes[int(self._draw() * len(sizes))]

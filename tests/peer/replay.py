@@ -14,6 +14,7 @@ from simmm.feed import Feed
 from simmm.jit import compiled, kernel
 from simmm.mail import next_request_ts, request
 from simmm.market import MarketRules
+from simmm.reading import packet_ts_of
 from simmm.records import ALO, CANCEL, CANCELLED, FILLED, NEVER, NEW, REJECTED
 from simmm.tape import TapeSpec, open_tapes
 from simmm.venue.exchange import apply_packets, open_venue, serve_request
@@ -100,7 +101,6 @@ def _replay_by(verbs: Verbs, watches: bool) -> Callable[..., None]:
         """Apply what the window holds, and the requests that arrive meanwhile."""
         window, venue, mail, out = windows[0], venues[0], mails[0], outputs[0]
         plan = plans[0]
-        mask = window.tag.size - 1
         verbs = (join, trade, depth, cap, filled, watch, begin, adopt, learn)
         while True:
             if mail.request_head == mail.request_tail and cursor[0] < plan.count:
@@ -109,7 +109,7 @@ def _replay_by(verbs: Verbs, watches: bool) -> Callable[..., None]:
             due = next_request_ts(mail)
             packet_due = window.bound_ts
             if window.packet < window.packet_hi:
-                packet_due = window.packet_ts[window.packet & mask]
+                packet_due = packet_ts_of(window, window.packet)
                 if packet_due <= due:
                     if watches:
                         for slot in range(ids.size):
