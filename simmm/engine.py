@@ -212,10 +212,8 @@ def _engine(
                 if window.arrival < window.arrival_hi and arrival_due <= maker.end_ts:
                     # A packet comes before a response of the same time.
                     until = min(min(response_due, timer_due), min(tell_due, maker.end_ts))
-                    if plain:
-                        before = window.arrival
+                    if plain:  # then the venue has nothing to learn from it
                         see_packets(maker, maker_books[0], window, until)
-                        done = window.arrival == before
                     while window.arrival < window.arrival_hi:
                         due = arrival_ts_of(window, window.arrival)
                         if due > until:

@@ -448,7 +448,8 @@ def venue_dtype(
             ("quiet_low", "i8", (WHATS,)),  # where rows of a kind and side are quiet, quanta
             ("quiet_high", "i8", (WHATS,)),
             ("quiet_best", "i8", (WHATS,)),  # but not if they delete this level,
-            ("quiet_own", "i8", (WHATS,)),  # and here they change the level of our orders
+            ("own_low", "i8", (WHATS,)),  # between these they may change a level of our orders
+            ("own_high", "i8", (WHATS,)),
             ("n_bids", "i8"),
             ("n_asks", "i8"),
             ("bids", "i8", (slots,)),  # slots, best price first, then joined_seq

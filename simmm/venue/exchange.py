@@ -88,7 +88,8 @@ def open_venue(verbs: Any, venue: Any, book: Any) -> None:
         venue.quiet_low[what] = NO_ASK
         venue.quiet_high[what] = NO_BID
         venue.quiet_best[what] = NO_BID
-        venue.quiet_own[what] = NO_BID
+        venue.own_low[what] = NO_ASK
+        venue.own_high[what] = NO_BID
     venue.quiet_low[_BUYER] = 0
     venue.quiet_high[_SELLER] = NO_ASK
 
@@ -241,7 +242,8 @@ def apply_packets(
             limit = min(until, venue.next_sample_ts)
             if window.held:
                 limit = ts  # what tells a level is remembered by its time
-            due = pass_due(window, max(due, stop), limit)
+            if due < stop:
+                due = pass_due(window, stop, limit)
             stop = due
         end = packet_row_of(window, stop)
         set_quiet(venue, book)
@@ -344,10 +346,10 @@ def _pass_quiet(verbs: Any, venue: Any, book: Any, window: Any, row: int, end: i
                 & (px <= venue.quiet_high[what])
                 & ((lots > 0) | (px != venue.quiet_best[what]))
             )
-            if quiet & (px != venue.quiet_own[what]):
+            if quiet & ((px < venue.own_low[what]) | (px > venue.own_high[what])):
                 book.cells[cell] = lots if what & KIND_MASK == DEPTH else before
             elif quiet:
-                tell_own(verbs, venue, side, before, lots, px == venue.quiet_best[what])
+                tell_own(verbs, venue, side, px, before, lots, px == venue.quiet_best[what])
                 book.cells[cell] = lots
             else:
                 return row + k
@@ -361,23 +363,33 @@ def set_quiet(venue: Any, book: Any) -> None:
     """Set where rows are quiet, by kind and side.
 
     Depth: where levels are known, no better than the best, out of reach of our other side; the
-    best itself unless it is deleted. While something we took is remembered, or we have several
-    prices on the side, nowhere. Trades: short of our orders. All other kinds: nowhere.
+    best itself unless it is deleted, or sizes are learned there while we have several prices on the
+    side. While something we took is remembered, nowhere. Trades: short of our orders. All other
+    kinds: nowhere.
     """
     top = book.low + book.cells.size // 2 - 1
     venue.quiet_low[_BID] = max(book.edge[1], book.low)
     venue.quiet_high[_BID] = min(min(book.bound[1], venue.own_ask - 1), top)
     venue.quiet_best[_BID] = book.bound[1]
-    venue.quiet_own[_BID] = venue.own_bid
+    venue.own_low[_BID] = venue.own_bid
+    venue.own_high[_BID] = venue.own_bid
+    if venue.deep[1]:
+        venue.own_low[_BID] = venue.orders[venue.bids[venue.n_bids - 1]].px
     venue.quiet_low[_ASK] = max(max(-book.bound[0], venue.own_bid + 1), book.low)
     venue.quiet_high[_ASK] = min(-book.edge[0], top)
     venue.quiet_best[_ASK] = -book.bound[0]
-    venue.quiet_own[_ASK] = venue.own_ask
+    venue.own_low[_ASK] = venue.own_ask
+    venue.own_high[_ASK] = venue.own_ask
+    if venue.deep[0]:
+        venue.own_high[_ASK] = venue.orders[venue.asks[venue.n_asks - 1]].px
     settings = venue.settings
     looks = venue.level.size > 1 or (settings.learns and settings.adds < SIZES)
-    if venue.n_taken > 0 or venue.deep[1] or looks:
+    if settings.learns and venue.deep[1]:
+        venue.quiet_high[_BID] = min(venue.quiet_high[_BID], book.bound[1] - 1)
+    if settings.learns and venue.deep[0]:
+        venue.quiet_low[_ASK] = max(venue.quiet_low[_ASK], 1 - book.bound[0])
+    if venue.n_taken > 0 or looks:
         venue.quiet_high[_BID] = NO_BID
-    if venue.n_taken > 0 or venue.deep[0] or looks:
         venue.quiet_high[_ASK] = NO_BID
     venue.quiet_low[_SELLER] = venue.own_bid + 1
     venue.quiet_high[_BUYER] = venue.own_ask - 1

@@ -63,14 +63,18 @@ def on_level(
 
 
 @kernel
-def tell_own(verbs: Any, venue: Any, side: int, previous: int, lots: int, at_touch: bool) -> None:
-    """Tell the own orders of a side, all at one price, that their level went to `lots`."""
+def tell_own(
+    verbs: Any, venue: Any, side: int, px: int, previous: int, lots: int, at_touch: bool
+) -> None:
+    """Tell the own orders of a side at `px`, if there are any, that the level went to `lots`."""
     if side:
         for k in range(venue.n_bids):
-            _tell(verbs, venue, venue.bids[k], previous, lots, False)
+            if venue.orders[venue.bids[k]].px == px:
+                _tell(verbs, venue, venue.bids[k], previous, lots, False)
     else:
         for k in range(venue.n_asks):
-            _tell(verbs, venue, venue.asks[k], previous, lots, False)
+            if venue.orders[venue.asks[k]].px == px:
+                _tell(verbs, venue, venue.asks[k], previous, lots, False)
     if at_touch and venue.settings.learns and lots > previous >= 0:
         verbs[LEARN](venue.settings, lots - previous)
 
