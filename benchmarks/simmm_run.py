@@ -8,15 +8,15 @@
 ``ladder``
     The same with five bids and five asks, a tick behind one another (``strategies/ladder.py``).
 
-``--queue`` names the queue model, ``power`` with n = 3 unless told. ``--account`` switches on all of
-Hyperliquid's exchange: its rules for BTC, blocks, fee tiers, funding, margin and the count of
-requests. The budget of requests is set so high that it refuses none, and so is the deposit.
+``--queue`` names the queue model, ``power`` with n = 3 unless told. ``--account`` switches on all
+of Hyperliquid's exchange: its rules for BTC, blocks, fee tiers, funding, margin and the count of
+requests. Budget of requests and deposit are so high that nothing is refused.
 
 What runs is the entry that every backtest runs, its columns whole in memory. The time is that of
 feeding it, of the compiled calls and of taking what they put out from their buffers, after a first
 run over the head of the tape; fetching the compiled code is not part of it. Rows put out are
-counted and dropped, as the peer keeps none. Each case should run in a process of its own. ``cpu_s`` is
-what of the time the thread spent on a processor.
+counted and dropped, as the peer keeps none. Each case should run in a process of its own. ``cpu_s``
+is what of the time the thread spent on a processor.
 
 Beside the peer's work simmm also does, in the time that is measured: a hash chain over fills,
 account and intents; rows of every fill, order, intent and change of the mid; each second a sample
