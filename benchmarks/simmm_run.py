@@ -8,12 +8,21 @@
 ``ladder``
     The same with five bids and five asks, a tick behind one another (``strategies/ladder.py``).
 
-``--queue`` names the queue model, ``power`` with n = 3 unless told.
+``--queue`` names the queue model, ``power`` with n = 3 unless told. ``--account`` switches on all
+of Hyperliquid's exchange: its rules for BTC, blocks, fee tiers, funding, margin and the count of
+requests. Budget of requests and deposit are so high that nothing is refused.
 
 What runs is the entry that every backtest runs, its columns whole in memory. The time is that of
 feeding it, of the compiled calls and of taking what they put out from their buffers, after a first
+<<<<<<< HEAD
 run over the head of the tape; fetching the compiled code is not part of it. Rows put out are looked
-at and dropped, as the peer keeps none. Each case should run in a process of its own. ``cpu_s`` is what of the time the thread spent on a processor.
+at and dropped, as the peer keeps none. Each case should run in a process of its own. ``cpu_s`` is
+what of the time the thread spent on a processor.
+=======
+run over the head of the tape; fetching the compiled code is not part of it. Rows put out are
+counted and dropped, as the peer keeps none. Each case should run in a process of its own. ``cpu_s``
+is what of the time the thread spent on a processor.
+>>>>>>> 86f8d56e97a26058e955060970c9170040364e8d
 
 Beside the peer's work simmm also does, in the time that is measured: a hash chain over fills,
 account and intents; rows of every fill, order, intent and change of the mid; each second a sample
@@ -35,7 +44,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from simmm_tape import NAME, market_rules
 
+<<<<<<< HEAD
 from simmm.records import FILLED
+=======
+from simmm.exchange_settings import ExchangeSettings, settings_of
+from simmm.records import FILLED
+from simmm.rules import dates, venue_rules
+>>>>>>> 86f8d56e97a26058e955060970c9170040364e8d
 from simmm.simulation import LatencySettings, Settings, Simulation
 from simmm.strategy.load import load_strategy
 from simmm.tape import Chunk, TapeSpec, open_tapes
@@ -46,6 +61,7 @@ RESPONSE_NS = 5_000_000
 SAMPLE_NS = 1_000_000_000
 QUEUE, QUEUE_POWER = "power", 3.0
 WARM_UP_PACKETS = 50_000
+DEPOSIT, REQUESTS = "1000000000", 10**12
 COLUMNS = Chunk._fields[:8]
 STRATEGIES = {
     "bare": "stand_aside.py",
@@ -78,7 +94,17 @@ def head_of(chunk: Chunk, packets: int) -> Chunk:
     return chunk._replace(**columns)
 
 
-def make_settings(first_local_ts: int, last_local_ts: int, queue: str = QUEUE) -> Settings:
+def hyperliquid(first_ts: int) -> ExchangeSettings:
+    """Give the settings of all of Hyperliquid's exchange, for an account that lacks nothing."""
+    rules = venue_rules("hyperliquid", "BTC", dates("hyperliquid")[0])
+    found = settings_of(rules, market_rules(), first_ts, deposit=DEPOSIT)
+    found.budget["initial"] = REQUESTS
+    return found
+
+
+def make_settings(
+    first_local_ts: int, last_local_ts: int, queue: str = QUEUE, account: bool = False
+) -> Settings:
     """Give the settings of all cases: the first quote falls one step after the first row."""
     return Settings(
         t0_ns=first_local_ts,
@@ -92,6 +118,7 @@ def make_settings(first_local_ts: int, last_local_ts: int, queue: str = QUEUE) -
         replace_all=True,
         queue=queue,
         queue_n=QUEUE_POWER,
+        exchange=hyperliquid(first_local_ts) if account else ExchangeSettings(),
         entry=LatencySettings(low_ns=ENTRY_NS),
         response=LatencySettings(low_ns=RESPONSE_NS),
     )
@@ -107,10 +134,10 @@ class Run(NamedTuple):
     cpu_s: float
 
 
-def simulate(case: str, chunk: Chunk, queue: str) -> Run:
+def simulate(case: str, chunk: Chunk, queue: str, account: bool = False) -> Run:
     """Run a case over a whole tape under a queue model."""
     strategy = load_strategy(Path(__file__).with_name("strategies") / STRATEGIES[case])
-    settings = make_settings(int(chunk.arrival_ts[0]), int(chunk.arrival_ts[-1]), queue)
+    settings = make_settings(int(chunk.arrival_ts[0]), int(chunk.arrival_ts[-1]), queue, account)
     simulation = Simulation([market_rules()], strategy, strategy.params.filled({}), settings)
     counts: dict[str, int] = {}
     filled = 0
@@ -128,15 +155,16 @@ def simulate(case: str, chunk: Chunk, queue: str) -> Run:
     return Run(simulation, counts, filled, wall_s, cpu_s)
 
 
-def time_case(case: str, chunk: Chunk, queue: str = QUEUE) -> dict[str, Any]:
+def time_case(case: str, chunk: Chunk, queue: str = QUEUE, account: bool = False) -> dict[str, Any]:
     """Run `case` over a tape and give its counts, wall time and the process's peak memory."""
-    simulate(case, head_of(chunk, WARM_UP_PACKETS), queue)
-    run = simulate(case, chunk, queue)
+    simulate(case, head_of(chunk, WARM_UP_PACKETS), queue, account)
+    run = simulate(case, chunk, queue, account)
     venue, maker = run.simulation.venues[0], run.simulation.makers[0]
     rows = len(chunk.tag)
     return {
         "case": case,
         "queue": queue,
+        "account": account,
         "rows": rows,
         "wall_s": round(run.wall_s, 6),
         "cpu_s": round(run.cpu_s, 6),
@@ -157,12 +185,14 @@ def main() -> int:
     parser.add_argument("case", choices=sorted(STRATEGIES))
     parser.add_argument("tape", type=Path)
     parser.add_argument("--queue", default=QUEUE, help="queue model")
+    parser.add_argument("--account", action="store_true", help="all of Hyperliquid's exchange")
     arguments = parser.parse_args()
     path = arguments.tape / NAME
     if not path.exists():
         # Converting here would count in the peak memory that is reported.
         parser.error(f"{arguments.tape}: has no {NAME}; run simmm_tape.py on it first")
-    print(json.dumps(time_case(arguments.case, whole_tape(path), arguments.queue)))
+    chunk = whole_tape(path)
+    print(json.dumps(time_case(arguments.case, chunk, arguments.queue, arguments.account)))
     return 0
 
 

@@ -40,8 +40,6 @@ _STATUS, _ROW_HI, _ROW, _PACKET, _BOUND_TS, _SEEN_CHAIN = (
 )
 _COLUMNS = Chunk._fields[:8]
 _NUMBERED = ("row", "packet", "arrival")
-#: Fields of a window that say from where on a chunk is lent; NEVER where none is.
-BASES = tuple(f"{of}_base" for of in _NUMBERED)
 _MARKS = ("mark_local_ts", "mark_exch_ts")
 
 
@@ -78,8 +76,6 @@ class Feed:
             self.knowledge[0]["by_arrival"] = by_arrival
 
     def _adopt(self, array: np.ndarray) -> None:
-        for name in BASES:
-            array[name] = NEVER
         self.array = array
         self.windows = records(array)
         #: Rows, packets and arrivals the window holds.
@@ -140,6 +136,7 @@ class Feed:
     def _lend(self, chunk: Chunk) -> Iterator[None]:
         """Let the engine read a chunk where it lies."""
         window = self.array[0]
+        window["lent"] = 1
         window["row_base"] = window["row_hi"]
         window["packet_base"] = window["packet_hi"]
         window["arrival_base"] = window["arrival_hi"]
@@ -219,7 +216,7 @@ class Feed:
         for was, new in zip(old, self.array, strict=True):
             _copy_scalars(was, new)
             row_hi, packet_hi, arrival_hi = (
-                min(int(was[f"{of}_hi"]), int(was[f"{of}_base"])) for of in _NUMBERED
+                int(was[f"{of}_base" if was["lent"] else f"{of}_hi"]) for of in _NUMBERED
             )
             oldest = min(int(was["oldest"]), packet_hi)
             packets = (oldest, packet_hi + 1)

@@ -1,9 +1,10 @@
 """Reading the engine's window: rows, packets and arrivals by their absolute numbers.
 
-What has a number below the window's `..._base` lies in its rings, at the number modulo their
-length; the rest lies in a chunk of the tape, where the reader left it (feed.py). Single values are
-read by `..._of`; loops over many take *lines*: addresses and a count of what lies in one straight
-piece of memory, which ends where the ring turns, the chunk begins, or nothing more is known.
+They lie in the window's rings, at their number modulo the ring's length; where a chunk is lent,
+those from the window's `..._base` on lie in it, where the reader left them (feed.py). Single values
+are read by `..._of`; loops over many take *lines*: addresses and a count of what lies in one
+straight piece of memory, which ends where the ring turns, the chunk begins, or nothing more is
+known.
 """
 
 import ctypes
@@ -44,7 +45,7 @@ def _octet(address: int, number: int) -> int:
 @kernel
 def tag_of(window: Any, row: int) -> Any:
     """Return the tag of a row."""
-    if row >= window.row_base:
+    if window.lent and row >= window.row_base:
         return octet(window.tag_at, row - window.row_base)
     return np.int64(window.tag[row & (window.tag.size - 1)])
 
@@ -52,7 +53,7 @@ def tag_of(window: Any, row: int) -> Any:
 @kernel
 def px_of(window: Any, row: int) -> int:
     """Return the price of a row, quanta."""
-    if row >= window.row_base:
+    if window.lent and row >= window.row_base:
         return word(window.px_at, row - window.row_base)
     return window.px[row & (window.px.size - 1)]
 
@@ -60,7 +61,7 @@ def px_of(window: Any, row: int) -> int:
 @kernel
 def qty_of(window: Any, row: int) -> int:
     """Return the size of a row, lots."""
-    if row >= window.row_base:
+    if window.lent and row >= window.row_base:
         return word(window.qty_at, row - window.row_base)
     return window.qty[row & (window.qty.size - 1)]
 
@@ -68,7 +69,7 @@ def qty_of(window: Any, row: int) -> int:
 @kernel
 def packet_ts_of(window: Any, packet: int) -> int:
     """Return a packet's exchange time, ns."""
-    if packet >= window.packet_base:
+    if window.lent and packet >= window.packet_base:
         return word(window.packet_ts_at, packet - window.packet_base)
     return window.packet_ts[packet & (window.packet_ts.size - 1)]
 
@@ -76,7 +77,7 @@ def packet_ts_of(window: Any, packet: int) -> int:
 @kernel
 def packet_info_of(window: Any, packet: int) -> int:
     """Return a packet's kind, end and market."""
-    if packet >= window.packet_base:
+    if window.lent and packet >= window.packet_base:
         return word(window.packet_info_at, packet - window.packet_base)
     return window.packet_info[packet & (window.packet_info.size - 1)]
 
@@ -86,7 +87,7 @@ def packet_row_of(window: Any, packet: int) -> int:
     """Return a packet's first row; of the packet after the last known, the number of rows."""
     if packet >= window.packet_hi:
         return window.row_hi
-    if packet >= window.packet_base:
+    if window.lent and packet >= window.packet_base:
         return word(window.packet_row_at, packet - window.packet_base)
     return window.packet_row[packet & (window.packet_row.size - 1)]
 
@@ -94,7 +95,7 @@ def packet_row_of(window: Any, packet: int) -> int:
 @kernel
 def arrival_ts_of(window: Any, arrival: int) -> int:
     """Return when an arrival happens, ns."""
-    if arrival >= window.arrival_base:
+    if window.lent and arrival >= window.arrival_base:
         return word(window.arrival_ts_at, arrival - window.arrival_base)
     return window.arrival_ts[arrival & (window.arrival_ts.size - 1)]
 
@@ -102,7 +103,7 @@ def arrival_ts_of(window: Any, arrival: int) -> int:
 @kernel
 def arrival_packet_of(window: Any, arrival: int) -> int:
     """Return which packet arrives."""
-    if arrival >= window.arrival_base:
+    if window.lent and arrival >= window.arrival_base:
         return word(window.arrival_packet_at, arrival - window.arrival_base)
     return window.arrival_packet[arrival & (window.arrival_packet.size - 1)]
 
@@ -113,11 +114,12 @@ def arrival_packet_of(window: Any, arrival: int) -> int:
 @kernel
 def row_line(window: Any, row: int, end: int) -> tuple[int, int, int, int]:
     """Return where tags, prices and sizes from `row` on lie, and how many up to `end`."""
-    if row >= window.row_base:
+    if window.lent and row >= window.row_base:
         k = row - window.row_base
         return window.tag_at + k, window.px_at + 8 * k, window.qty_at + 8 * k, end - row
     k = row & (window.tag.size - 1)
-    count = min(min(end, window.row_base) - row, window.tag.size - k)
+    last = min(end, window.row_base) if window.lent else end
+    count = min(last - row, window.tag.size - k)
     return (
         window.tag.ctypes.data + k,
         window.px.ctypes.data + 8 * k,
@@ -129,24 +131,26 @@ def row_line(window: Any, row: int, end: int) -> tuple[int, int, int, int]:
 @kernel
 def packet_line(window: Any, packet: int) -> tuple[int, int, int]:
     """Return where times and infos from `packet` on lie, and how many."""
-    if packet >= window.packet_base:
+    if window.lent and packet >= window.packet_base:
         k = packet - window.packet_base
         count = window.packet_hi - packet
         return window.packet_ts_at + 8 * k, window.packet_info_at + 8 * k, count
     k = packet & (window.packet_ts.size - 1)
-    count = min(min(window.packet_hi, window.packet_base) - packet, window.packet_ts.size - k)
+    last = window.packet_base if window.lent else window.packet_hi
+    count = min(last - packet, window.packet_ts.size - k)
     return window.packet_ts.ctypes.data + 8 * k, window.packet_info.ctypes.data + 8 * k, count
 
 
 @kernel
 def arrival_line(window: Any, arrival: int) -> tuple[int, int, int]:
     """Return where times and packets of the arrivals from `arrival` on lie, and how many."""
-    if arrival >= window.arrival_base:
+    if window.lent and arrival >= window.arrival_base:
         k = arrival - window.arrival_base
         count = window.arrival_hi - arrival
         return window.arrival_ts_at + 8 * k, window.arrival_packet_at + 8 * k, count
     k = arrival & (window.arrival_ts.size - 1)
-    count = min(min(window.arrival_hi, window.arrival_base) - arrival, window.arrival_ts.size - k)
+    last = window.arrival_base if window.lent else window.arrival_hi
+    count = min(last - arrival, window.arrival_ts.size - k)
     return window.arrival_ts.ctypes.data + 8 * k, window.arrival_packet.ctypes.data + 8 * k, count
 
 

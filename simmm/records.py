@@ -710,8 +710,9 @@ def window_dtype(rows: int = WINDOW_ROWS) -> np.dtype:
             ("held", "i8"),  # 1: a window of the venue's own
             ("told_bound_ts", "i8"),  # held: unknown packets are told at this or later, ns
             ("seen_chain", "u8"),  # hash chain over packets taken singly
-            ("row_base", "i8"),  # rows, packets, arrivals from here on lie in a chunk, not in the
-            ("packet_base", "i8"),  # rings; NEVER where no chunk is lent
+            ("lent", "i8"),  # 1: a chunk is read where it lies:
+            ("row_base", "i8"),  # rows, packets and arrivals from these on
+            ("packet_base", "i8"),
             ("arrival_base", "i8"),
             ("tag_at", "i8"),  # addresses of the lent chunk's columns
             ("px_at", "i8"),

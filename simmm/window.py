@@ -197,9 +197,7 @@ def settle(windows: Any) -> bool:
         window.arrival_packet[n & mask] = arrival_packet_of(window, n)
     window.marked = window.arrival
     window.oldest = low
-    window.row_base = NEVER
-    window.packet_base = NEVER
-    window.arrival_base = NEVER
+    window.lent = 0
     return True
 
 

@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 
 from simmm import records, tape
-from simmm.feed import BASES
 from simmm.latency import LATENCY_FORMS
 from simmm.mail import request
 from simmm.market import MarketRules
@@ -114,8 +113,6 @@ class Venue:
         self.mail = record(records.Mail)
         self.out = record(records.Outputs)
         self.tape = record(records.window_dtype(1 << 8))
-        for name in BASES:
-            self.tape[name] = records.NEVER  # no chunk is lent
         self.verbs = model.verbs
         self.venue["market"] = self.market.to_record()[0]
         write_settings(self.venue.settings, model, n=n)

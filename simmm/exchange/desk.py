@@ -111,8 +111,6 @@ class Desk:
         self.mail = record(records.Mail)
         self.out = record(records.Outputs)
         self.tape = record(records.window_dtype(ROWS))
-        for base in ("row_base", "packet_base", "arrival_base"):
-            self.tape[base] = NEVER  # all lies in the rings
         self.venue["market"] = market
         write_settings(self.venue.settings, model)
         for name, figure in (account or {}).items():
