@@ -14,15 +14,9 @@ requests. Budget of requests and deposit are so high that nothing is refused.
 
 What runs is the entry that every backtest runs, its columns whole in memory. The time is that of
 feeding it, of the compiled calls and of taking what they put out from their buffers, after a first
-<<<<<<< HEAD
-run over the head of the tape; fetching the compiled code is not part of it. Rows put out are looked
-at and dropped, as the peer keeps none. Each case should run in a process of its own. ``cpu_s`` is
-what of the time the thread spent on a processor.
-=======
 run over the head of the tape; fetching the compiled code is not part of it. Rows put out are
 counted and dropped, as the peer keeps none. Each case should run in a process of its own. ``cpu_s``
 is what of the time the thread spent on a processor.
->>>>>>> 86f8d56e97a26058e955060970c9170040364e8d
 
 Beside the peer's work simmm also does, in the time that is measured: a hash chain over fills,
 account and intents; rows of every fill, order, intent and change of the mid; each second a sample
@@ -44,13 +38,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from simmm_tape import NAME, market_rules
 
-<<<<<<< HEAD
-from simmm.records import FILLED
-=======
 from simmm.exchange_settings import ExchangeSettings, settings_of
 from simmm.records import FILLED
 from simmm.rules import dates, venue_rules
->>>>>>> 86f8d56e97a26058e955060970c9170040364e8d
 from simmm.simulation import LatencySettings, Settings, Simulation
 from simmm.strategy.load import load_strategy
 from simmm.tape import Chunk, TapeSpec, open_tapes
