@@ -49,6 +49,7 @@ from simmm.strategy.load import Strategy
 from simmm.strategy.native import Native
 from simmm.tape import Chunk
 from simmm.venue.fills import end_order
+from simmm.venue.margin import refresh
 from simmm.venue.queue import QueueModel, queue_model, write_settings
 
 #: Table name, and the counter and buffer of `records.Outputs` it is drained from.
@@ -363,6 +364,7 @@ class Simulation:
         for slot in range(ORDER_SLOTS):
             if venue.orders[slot].id:
                 end_order(venue, out, slot, ACCEPTED, NO_REASON)
+        refresh(venue.account, venue.market)
         self.drain(sink)
 
     def _now(self) -> str:

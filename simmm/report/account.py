@@ -79,7 +79,10 @@ def margin(run: Run) -> Margin | None:
     value, maintenance = equity["value"][use], equity["maintenance"][use]
     deposit = account.get("deposit", 0)
     held = maintenance > 0
-    cover = value[held] / maintenance[held]
+    stake = equity["margin_used"][use] if mode == "isolated" else value
+    cover = stake[held] / maintenance[held]
+    final = deposit + account["cash"]
+    final += account["position"] * account.get("mark", 0) * run.money_scale
     at = int(np.argmin(cover)) if held.any() else None
 
     def extreme(name: str, lowest: bool) -> float:
@@ -92,8 +95,10 @@ def margin(run: Run) -> Margin | None:
         mode=mode,
         leverage=account.get("leverage", 0),
         deposit=_money(run, deposit),
-        value_final=_money(run, int(value[-1]) if len(value) else deposit + account["cash"]),
-        value_least=extreme("value", True) if len(value) else _money(run, deposit),
+        value_final=_money(run, final),
+        value_least=min(extreme("value", True), _money(run, final))
+        if len(value)
+        else (_money(run, deposit)),
         used_most=extreme("margin_used", False),
         maintenance_most=extreme("maintenance", False),
         available_least=extreme("margin_available", True),

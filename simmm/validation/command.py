@@ -66,6 +66,10 @@ def run(
     VenueError
         Where too few orders are left for a conclusion.
     """
+    if images is not None and not 1.0 <= images <= 86_400_000.0:
+        raise ScenarioError(f"--images {images}: must lie between 1 ms and a day")
+    if seed < 0:
+        raise ScenarioError(f"--seed {seed}: must be 0 or more")
     settings = Settings(
         models=_names(models),
         draws=draws,

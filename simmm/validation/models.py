@@ -43,6 +43,9 @@ class Model(NamedTuple):
         return {name: float(self.settings[name]) for name in names if name in self.settings}
 
 
+LARGEST_EXPONENT = 16.0  # as in a scenario
+
+
 def model(label: str, *, images: bool = False) -> Model:
     """Return the model called `label`: a queue model's name, with an exponent where it has one.
 
@@ -70,9 +73,12 @@ def model(label: str, *, images: bool = False) -> Model:
         try:
             settings["n"] = float(exponent or 3)
         except ValueError:
+            settings["n"] = 0.0
+        if not 0.0 < settings["n"] <= LARGEST_EXPONENT:
             raise ScenarioError(
-                f"models: {label!r}: the exponent must be a number, as in 'power 3'"
-            ) from None
+                f"models: {label!r}: the exponent must be a number above 0, at most "
+                f"{LARGEST_EXPONENT:g}, as in 'power 3'"
+            )
         return Model(f"{name} {settings['n']:g}", queue, settings, False, PUBLISHED)
     if exponent:
         raise ScenarioError(f"models: {label!r}: {name} has no exponent")

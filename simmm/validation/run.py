@@ -270,7 +270,7 @@ def time_of(told_as: str | float | None, rows: Rows, otherwise: int) -> int:
             found = rows.start_ts + round(float(text) * (rows.end_ts - rows.start_ts))
         else:
             found = int(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ScenarioError(
             f"{text!r} is no time: give a share of the tape (0.6), seconds into it (1076.25s) or ns"
         ) from None

@@ -22,6 +22,8 @@ FILL, CANCEL, REPLACE, TAKE, OPEN, CENSORED = range(6)
 TOLERANCE = 1e-6
 #: Share of orders that may disagree with the tape before it counts as another market's.
 MISFIT = 0.01
+#: The same of the queue ahead; orders of one moment may be seen together.
+MISPLACED = 0.1
 
 #: One real order.
 Order = np.dtype(
@@ -167,6 +169,9 @@ def check(place: Path, orders: np.ndarray, rows: Rows) -> None:
     refuse(orders["last_fill_ts"] < orders["first_fill_ts"], "last_fill_ts", "before first_fill_ts")
     refuse(fills != (orders["filled"] > 0), "filled", "and first_fill_ts disagree")
     refuse((orders["end"] == FILL) & ~fills, "end", "is fill, but nothing was filled")
+    refuse(orders["filled"] > orders["lots"], "filled", "is more than qty")
+    gone = orders["ahead_exec"] + orders["ahead_cancelled"]
+    refuse(gone > orders["ahead0"], "ahead_exec", "and ahead_canc are more than ahead_qty0")
     _fits(place, orders, rows)
 
 
@@ -188,6 +193,15 @@ def _fits(place: Path, orders: np.ndarray, rows: Rows) -> None:
             f"{place}: does not fit the tape: after order {orders['id'][row]} joined with "
             f"{orders['lots'][row]} lots the tape shows {seen['lots'][row]} at its price, and so "
             f"for {int(wrong.sum())} of {int(alive.sum())} orders; is it another market or time?"
+        )
+    ahead = seen["lots"] - orders["lots"]
+    wrong = alive & (orders["ahead0"] != ahead)
+    if wrong.sum() > max(MISPLACED * alive.sum(), 10):
+        row = int(wrong.argmax())
+        raise TapeError(
+            f"{place}: does not fit the tape: order {orders['id'][row]} has ahead_qty0 "
+            f"{orders['ahead0'][row]} lots, the tape shows {ahead[row]} besides it, and so for "
+            f"{int(wrong.sum())} of {int(alive.sum())} orders"
         )
     trades = rows.kind == TRADE
     at = np.unique(rows.ts[trades])
