@@ -105,11 +105,19 @@ class Venue:
     """A simulated exchange of one market, moved by hand. Each message is a block of its own."""
 
     def __init__(
-        self, queue: str = "power", n: float = 3.0, window: int = 1 << 10, **rules: Any
+        self,
+        queue: str = "power",
+        n: float = 3.0,
+        window: int = 1 << 10,
+        images: bool = False,
+        draws: int = 0,
+        **rules: Any,
     ) -> None:
         model = queue_model(queue)
         self.market = MarketRules(symbol="HAND", **{**WHOLE, **rules})
-        self.venue = record(records.venue_dtype(model.state))
+        self.venue = record(
+            records.venue_dtype(model.state, records.ORDER_SLOTS, model.draws, model.levels)
+        )
         self.book = record(records.book_dtype(window))
         self.mail = record(records.Mail)
         self.out = record(records.Outputs)
@@ -118,7 +126,7 @@ class Venue:
             self.tape[name] = records.NEVER  # no chunk is lent
         self.verbs = model.verbs
         self.venue["market"] = self.market.to_record()[0]
-        write_settings(self.venue.settings, model, n=n)
+        write_settings(self.venue.settings, model, n=n, images=images, draws=draws)
         self.now = START
         self.venue.now = START
         self.venue.next_sample_ts = NEVER
@@ -189,6 +197,11 @@ class Venue:
     def ended(self) -> list[dict[str, Any]]:
         """Rows of the orders that ended."""
         return [plain(row) for row in self.out.orders[: self.out.n_orders]]
+
+    @property
+    def predictions(self) -> list[dict[str, Any]]:
+        """Rows of what further draws said of prints."""
+        return [plain(row) for row in self.out.predictions[: self.out.n_predictions]]
 
     @property
     def account(self) -> dict[str, Any]:
