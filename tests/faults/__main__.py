@@ -40,13 +40,17 @@ _UNIT = (
     "queue_joins",
     "budget",
     "fees",
+    "margin",
     "queue_rank",
+    "blocks",
 )
 QUICK = (
     *(f"tests/unit/test_{name}.py" for name in _UNIT),
     "tests/exchange/test_borders.py",
     "tests/exchange/test_stateful.py::test_seeded_worlds_agree_and_everything_rare_happens",
 )
+#: Would compile, for nothing.
+COMPILED = ("--deselect", "tests/unit/test_margin.py::test_compiled_and_interpreted_agree")
 _CAUGHT = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
@@ -97,7 +101,17 @@ def _run_tests(folder: Path) -> str:
         "PYTHONDONTWRITEBYTECODE": "1",
         "SIMMM_CACHE": str(folder / "cache"),
     }
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *QUICK]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *QUICK,
+        *COMPILED,
+    ]
     done = subprocess.run(
         command,
         cwd=folder,
