@@ -253,6 +253,7 @@ class Want(NamedTuple):
     asks: Sequence[tuple[float, float]] = ()
     take: float = 0.0
     take_px: float = 0.0
+    flat: bool = False
 
 
 Quote = Callable[[Any, Any, Any, Any], None]
@@ -272,6 +273,7 @@ def follow(script: Sequence[Want]) -> Quote:
             wanted.ask_px[k], wanted.ask_qty[k] = px, qty
         wanted.bids, wanted.asks = len(want.bids), len(want.asks)
         wanted.take_qty, wanted.take_px = want.take, want.take_px
+        wanted.go_flat = want.flat
 
     return quote
 
