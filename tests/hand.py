@@ -104,18 +104,26 @@ class Venue:
     """A simulated exchange of one market, moved by hand. Each message is a block of its own."""
 
     def __init__(
-        self, queue: str = "power", n: float = 3.0, window: int = 1 << 10, **rules: Any
+        self,
+        queue: str = "power",
+        n: float = 3.0,
+        window: int = 1 << 10,
+        images: bool = False,
+        draws: int = 0,
+        **rules: Any,
     ) -> None:
         model = queue_model(queue)
         self.market = MarketRules(symbol="HAND", **{**WHOLE, **rules})
-        self.venue = record(records.venue_dtype(model.state))
+        self.venue = record(
+            records.venue_dtype(model.state, records.ORDER_SLOTS, model.draws, model.levels)
+        )
         self.book = record(records.book_dtype(window))
         self.mail = record(records.Mail)
         self.out = record(records.Outputs)
         self.tape = record(records.window_dtype(1 << 8))
         self.verbs = model.verbs
         self.venue["market"] = self.market.to_record()[0]
-        write_settings(self.venue.settings, model, n=n)
+        write_settings(self.venue.settings, model, n=n, images=images, draws=draws)
         self.now = START
         self.venue.now = START
         self.venue.next_sample_ts = NEVER
@@ -188,6 +196,11 @@ class Venue:
         return [plain(row) for row in self.out.orders[: self.out.n_orders]]
 
     @property
+    def predictions(self) -> list[dict[str, Any]]:
+        """Rows of what further draws said of prints."""
+        return [plain(row) for row in self.out.predictions[: self.out.n_predictions]]
+
+    @property
     def account(self) -> dict[str, Any]:
         return plain(self.venue.account)
 
@@ -237,6 +250,7 @@ class Want(NamedTuple):
     asks: Sequence[tuple[float, float]] = ()
     take: float = 0.0
     take_px: float = 0.0
+    flat: bool = False
 
 
 Quote = Callable[[Any, Any, Any, Any], None]
@@ -256,6 +270,7 @@ def follow(script: Sequence[Want]) -> Quote:
             wanted.ask_px[k], wanted.ask_qty[k] = px, qty
         wanted.bids, wanted.asks = len(want.bids), len(want.asks)
         wanted.take_qty, wanted.take_px = want.take, want.take_px
+        wanted.go_flat = want.flat
 
     return quote
 

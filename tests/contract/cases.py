@@ -12,6 +12,7 @@ ROWS = 20_000
 #: Scenario and the dataset it runs on; all but `recorded`, which has no tape.
 DATASETS = {
     "cascade": "cascade_hl_btc",
+    "hyperliquid": "cascade_hl_btc",
     "poisson": "poisson",
     "quiet": "quiet_hl_btc",
     "starved_altcoin": "starved_altcoin",
@@ -27,6 +28,16 @@ QUICK = {
     "maker.moves": "modify",
     "venue.latency.entry": {"form": "uniform", "ms": 2, "scale_ms": 30},
     "venue.latency.response": {"form": "exponential", "ms": 1, "scale_ms": 10, "cap_ms": 200},
+}
+#: A small account on Hyperliquid's exchange, with blocks, margin, funding and a request budget.
+ACCOUNT = {
+    "venue.rules.exchange": "hyperliquid",
+    "venue.rules.symbol": "BTC",
+    "venue.rules.date": "2026-07-25",
+    "venue.account.deposit": 300,
+    "venue.account.leverage": 40,
+    "venue.queue.draws": 4,
+    "maker.time_in_force": "gtc",
 }
 
 
@@ -57,6 +68,12 @@ class Case(NamedTuple):
 CASES = {
     **{scenario: Case(scenario, WARM) for scenario in DATASETS},
     "busy": Case("cascade", {**QUICK, "strategy.lots": 1_000}, str(BUSY), 6_000),
+    "busy_account": Case(
+        "cascade",
+        {**QUICK, **ACCOUNT, "venue.account.deposit": 90, "strategy.lots": 1_000},
+        str(BUSY),
+        4_000,
+    ),
     "busy_packet": Case(
         "poisson",
         {

@@ -15,6 +15,7 @@ class Finished(NamedTuple):
     info: dict[str, Any]
     report: dict[str, Any]
     fills: list[dict[str, int]]
+    funding: list[dict[str, int]]
     equity: list[dict[str, int]]
 
 
@@ -22,41 +23,47 @@ def read(folder: Path) -> Finished:
     """Read what the checks need of a run folder."""
 
     def rows(table: str) -> list[dict[str, int]]:
-        return pl.read_parquet(folder / f"{table}.parquet").to_dicts()
+        file = folder / f"{table}.parquet"
+        return pl.read_parquet(file).to_dicts() if file.exists() else []
 
     def content(name: str) -> dict[str, Any]:
         loaded: dict[str, Any] = json.loads((folder / name).read_text())
         return loaded
 
-    return Finished(content("run.json"), content("report.json"), rows("fills"), rows("equity"))
+    tables = (rows("fills"), rows("funding"), rows("equity"))
+    return Finished(content("run.json"), content("report.json"), *tables)
 
 
 def check_account(run: Finished) -> None:
-    """The account at the end is the sum of the fills."""
+    """The account at the end is the sum of the fills, and of what was paid besides."""
     scale, account = run.info["money_scale"], run.info["account"]
     fees = sum(fill["fee"] for fill in run.fills)
     paid = sum(fill["side"] * fill["px"] * fill["quantity"] for fill in run.fills) * scale
     assert account["position"] == sum(fill["side"] * fill["quantity"] for fill in run.fills)
     assert account["fees"] == fees
-    assert account["cash"] == -paid - fees
+    assert account["funding"] == sum(row["payment"] for row in run.funding)
+    assert account["cash"] == -paid - fees - account["funding"] - account["forfeited"]
     volume = account["maker_volume"] + account["taker_volume"]
     assert volume == sum(fill["quantity"] for fill in run.fills)
-    assert (account["funding"], account["margin_used"], account["margin_available"]) == (0, 0, 0)
+    if not account["margin"]:
+        told = ("funding", "forfeited", "margin_used", "margin_available", "liquidated_ts")
+        assert [account[name] for name in told] == [0] * len(told)
 
 
 def check_samples(run: Finished) -> None:
-    """Every sample is the sum of the fills before it."""
+    """Every sample is the sum of the fills and funding before it."""
     scale, fills = run.info["money_scale"], run.fills
     cash = position = fees = done = 0
     for sample in run.equity:
+        funding = sum(row["payment"] for row in run.funding if row["ts"] <= sample["ts"])
         while done < len(fills) and fills[done]["ts"] <= sample["ts"]:
             fill = fills[done]
             position += fill["side"] * fill["quantity"]
             cash -= fill["side"] * fill["px"] * fill["quantity"] * scale + fill["fee"]
             fees += fill["fee"]
             done += 1
-        told = (sample["position"], sample["cash"], sample["fees"], sample["fills"])
-        assert told == (position, cash, fees, done), f"at {sample['ts']}"
+        told = [sample[name] for name in ("position", "cash", "fees", "funding", "fills")]
+        assert told == [position, cash - funding, fees, funding, done], f"at {sample['ts']}"
 
 
 def check_parts(run: Finished) -> None:
@@ -66,6 +73,7 @@ def check_parts(run: Finished) -> None:
     parts = {part["name"]: part["half_quanta"] for part in profit["parts"]}
     assert sum(parts.values()) == profit["net_half_quanta"] == worth
     assert parts["fees"] == -2 * account["fees"]
+    assert parts["funding"] == -2 * account["funding"]
     spread = sum(
         fill["side"] * (fill["mid2"] - 2 * fill["px"]) * fill["quantity"] for fill in run.fills
     )

@@ -49,7 +49,9 @@ def run_in_pieces(case: Case, heads: Heads, every: int) -> tuple[Outcome, int]:
     return Outcome(tables.joined(), simulation), moves
 
 
-@pytest.mark.parametrize(("name", "every"), [("busy", 1), ("busy_packet", 3), ("poisson", 20)])
+@pytest.mark.parametrize(
+    ("name", "every"), [("busy", 1), ("busy_account", 2), ("busy_packet", 3), ("poisson", 20)]
+)
 def test_goes_on_from_its_bytes(name: str, every: int, heads: Heads) -> None:
     case = CASES[name]
     found, moves = run_in_pieces(case, heads, every)

@@ -10,7 +10,10 @@ from tests.contract.cases import CASES, Case, Heads, scenario_names
 from tests.contract.runs import run_job, run_jobs_apart
 
 #: Two processes of about equal length.
-SHARES = (("poisson", "starved_altcoin", "trend"), ("busy", "busy_packet", "cascade", "quiet"))
+SHARES = (
+    ("poisson", "starved_altcoin", "trend", "busy_account"),
+    ("busy", "busy_packet", "cascade", "hyperliquid", "quiet"),
+)
 Told = dict[str, dict[str, str]]
 
 pytestmark = pytest.mark.skipif(
@@ -44,7 +47,7 @@ def test_compiled_and_interpreted_give_the_same_bits(
 def test_no_index_leaves_its_array(heads: Heads) -> None:
     """With bounds checked in all compiled code nothing is raised, and nothing else is computed."""
     busy = CASES["busy"]
-    cases = [busy, CASES["busy_packet"]]
+    cases = [busy, CASES["busy_account"], CASES["busy_packet"]]
     cases += [
         Case(scenario, {**busy.sets, "strategy.lots": lots}, busy.strategy)
         for scenario, lots in (("quiet", 1_000), ("trend", 200), ("starved_altcoin", 1_000))
@@ -58,7 +61,7 @@ def test_no_index_leaves_its_array(heads: Heads) -> None:
 
 def test_all_scenarios_are_run_and_something_happens(heads: Heads) -> None:
     assert scenario_names() <= set(CASES) == {name for share in SHARES for name in share}
-    for name in ("poisson", "quiet", "busy", "busy_packet"):
+    for name in ("poisson", "quiet", "busy", "busy_account", "busy_packet"):
         assert run_job(CASES[name].job(heads.of(CASES[name]))).rows("fills").size > 10, name
 
 

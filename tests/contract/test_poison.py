@@ -16,7 +16,7 @@ import pytest
 from simmm.records import ACCEPTED
 from simmm.tape import info
 from tests.contract import poison
-from tests.contract.cases import BUSY, DATASETS, QUICK, Heads
+from tests.contract.cases import ACCOUNT, BUSY, DATASETS, QUICK, Heads
 from tests.contract.runs import ROOT, Outcome, digest, resolve, run
 from tests.contract.tapes import Columns, read, write
 
@@ -24,6 +24,8 @@ ROWS = 8_000
 TIMES = 4
 STRATEGIES = [*sorted((ROOT / "strategies").glob("*.py")), BUSY]
 LOTS = {"cascade": 1_000, "poisson": 5}
+#: What the true tapes show; left to the tape, rows of the false future would have a say in it.
+LEVELS = {"cascade": "images", "poisson": "changes"}
 #: Tables, and the column that says when a row was written.
 WHEN = {
     "fills": "ts",
@@ -32,6 +34,14 @@ WHEN = {
     "equity": "ts",
     "beliefs": "ts",
     "mids": "ts",
+    "predictions": "ts",
+    "funding": "ts",
+}
+#: What else may look ahead: further draws, joins behind images, watched levels, takers that wait.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "images": {"venue.queue.draws": 4},
+    "tracked": {"venue.queue.model": "rank_tracked", "venue.queue.levels": "changes"},
+    "account": {**ACCOUNT, "venue.account.deposit": 90},
 }
 MAKER = ("intents", "beliefs", "memory")
 DAY_MS = 86_400_000
@@ -39,7 +49,7 @@ DAY_MS = 86_400_000
 
 def _settings(scenario: str, strategy: Path) -> dict[str, Any]:
     own = {"strategy.lots": LOTS[scenario]} if strategy == BUSY else {}
-    return {**QUICK, **own}
+    return {**QUICK, "venue.queue.levels": LEVELS[scenario], **own}
 
 
 def _run(scenario: str, strategy: Path, tape: Path, window: int, sets: dict[str, Any]) -> Outcome:
@@ -115,6 +125,22 @@ def test_false_future(scenario: str, strategy: Path, heads: Heads, tmp_path: Pat
 def test_no_future(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:
     """The tape ends at t: what was written up to t is the same."""
     _compare(scenario, strategy, heads, tmp_path, poison.cut)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_false_future_of_what_else_may_look_ahead(
+    variant: str, heads: Heads, tmp_path: Path
+) -> None:
+    """Queues that draw, joins behind images and takers that wait know the past alone, too."""
+    sets = VARIANTS[variant]
+
+    def poisoned(columns: Columns, t: int) -> Columns:
+        return poison.false_future(columns, t, 6)
+
+    for form in (poisoned, poison.cut):
+        folder = tmp_path / form.__name__
+        folder.mkdir()
+        _compare("cascade", BUSY, heads, folder, form, sets=sets)
 
 
 def test_false_arrivals(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ SHORT_ROWS = 1_500
 
 
 def test_processes_with_other_hash_seeds(heads: Heads) -> None:
-    jobs = [CASES[name].job(heads.of(CASES[name])) for name in ("busy", "quiet", "poisson")]
+    jobs = [CASES[name].job(heads.of(CASES[name])) for name in ("busy_account", "quiet", "poisson")]
     expected = [run_job(job).digests() for job in jobs]
     environments = [{"PYTHONHASHSEED": seed} for seed in HASH_SEEDS]
     found = run_jobs_apart(*[jobs] * len(HASH_SEEDS), environments=environments)
@@ -30,7 +30,7 @@ def test_chunks(name: str, rows: int, heads: Heads) -> None:
     assert run_job({**job, "rows_per_chunk": rows}).digests() == run_job(job).digests()
 
 
-@pytest.mark.parametrize("name", ["busy", "busy_packet", "quiet"])
+@pytest.mark.parametrize("name", ["busy", "busy_account", "busy_packet", "quiet"])
 def test_chunks_of_single_packets(name: str, heads: Heads) -> None:
     case = CASES[name]
     job = case.job(heads(case.dataset, SHORT_ROWS))

@@ -35,6 +35,7 @@ TIFS = dict(enumerate(("GTC", "IOC", "ALO")))
 TEXTS = dict(enumerate(("NEW", "CANCEL", "MODIFY")))
 
 SEEDS = (0, 2, 3, 5, 8, 13, 15)  # between them everything below happens
+FLAT_SEEDS = (31, 33)  # in these the maker goes flat now and then
 MUST_HAPPEN = (
     "taker waited",
     "SELF_TRADE",
@@ -48,6 +49,7 @@ MUST_HAPPEN = (
     "OUT_OF_REQUESTS",
     "WOULD_CROSS",
     "MARGIN",
+    "REDUCE_ONLY",
 )
 
 RULES = Rules(
@@ -119,7 +121,7 @@ class Tape:
         return [(kind, side, px, draw.whole(0 if kind == "level" else 1, 12))]
 
 
-def wants(draw: Seeded, until_ns: int) -> list[hand.Want]:
+def wants(draw: Seeded, until_ns: int, goes_flat: bool) -> list[hand.Want]:
     """Return what a maker without sense wants over time."""
     script = []
     for from_ns in range(0, until_ns, 30 * MS):
@@ -131,7 +133,9 @@ def wants(draw: Seeded, until_ns: int) -> list[hand.Want]:
                 px -= side * draw.whole(1, 3)
         take = draw.whole(-12, 12) if chance(draw, 3) else 0
         far = MIDDLE + (60 if take > 0 else -60)
-        script.append(hand.Want(from_ns, levels["bids"], levels["asks"], take, far))
+        flat = goes_flat and from_ns // (30 * MS) % 5 == 4  # what takes is then reduce-only
+        far = 0 if flat else far
+        script.append(hand.Want(from_ns, levels["bids"], levels["asks"], take, far, flat))
     return script
 
 
@@ -160,6 +164,7 @@ def replay(
     venue.half_window = 1 << 9
     venue.rates.next_ts = hand.START + 900 * MS
     end = int(run.simulation.settings.end_ns)
+    reduce_only = {row["id"]: bool(row["reduce_only"]) for row in run.tables.get("orders", [])}
     events: list[tuple[int, int, int, Any]] = [
         (ts, 0, k, rows) for k, (ts, rows) in enumerate(drawn.packets)
     ]
@@ -172,6 +177,7 @@ def replay(
             intent["px"],
             intent["quantity"],
             TIFS[intent["tif"]],
+            reduce_only=reduce_only.get(intent["id"], False),
             sent_ts=hand.START + intent["ts"],
         )
         events.append((hand.START + intent["arrival_ts"], 1, k, request))
@@ -236,7 +242,7 @@ def compared(folder: Path, seed: int) -> Counter[str]:
     run = hand.run(
         folder,
         drawn.messages,
-        hand.follow(wants(draw, drawn.messages[-1].exch_ns)),
+        hand.follow(wants(draw, drawn.messages[-1].exch_ns, seed in FLAT_SEEDS)),
         exchange=settings(rules, account, budget),
         requote_ns=11 * MS,
         queue="pessimistic",
@@ -259,7 +265,7 @@ def test_runs_through_the_engine_agree_with_the_slow_model(
 ) -> None:
     monkeypatch.setattr(hand, "write_messages", write_messages)
     counts: Counter[str] = Counter()
-    for seed in SEEDS:
+    for seed in (*SEEDS, *FLAT_SEEDS):
         counts.update(compared(tmp_path, seed))
     missing = [name for name in MUST_HAPPEN if not counts[name]]
     assert not missing, f"never happened: {missing}; counts {dict(sorted(counts.items()))}"

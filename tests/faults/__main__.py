@@ -17,28 +17,40 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.faults.plants import FAULTS, Change, Fault
+from tests.faults import plants, plants_rules
+from tests.faults.plants import Change, Fault
 
 ROOT = Path(__file__).resolve().parents[2]
+FAULTS = (*plants.FAULTS, *plants_rules.RULES)
 COPIED = ("simmm", "strategies", "scenarios", "datasets", "tests", "pyproject.toml")
 #: They run kernels in plain Python: nothing compiles, so a fault is judged within seconds.
-QUICK = tuple(
-    f"tests/unit/test_{name}.py"
-    for name in (
-        "book",
-        "account",
-        "orders",
-        "limits",
-        "requests",
-        "queue_rules",
-        "queue_volume",
-        "defects",
-        "defect_probes",
-        "event_order",
-        "knowledge_rules",
-        "knowledge_told",
-    )
+_UNIT = (
+    "book",
+    "account",
+    "orders",
+    "limits",
+    "requests",
+    "queue_rules",
+    "queue_volume",
+    "defects",
+    "defect_probes",
+    "event_order",
+    "knowledge_rules",
+    "knowledge_told",
+    "queue_joins",
+    "budget",
+    "fees",
+    "margin",
+    "queue_rank",
+    "blocks",
 )
+QUICK = (
+    *(f"tests/unit/test_{name}.py" for name in _UNIT),
+    "tests/exchange/test_borders.py",
+    "tests/exchange/test_stateful.py::test_seeded_worlds_agree_and_everything_rare_happens",
+)
+#: Would compile, for nothing.
+COMPILED = ("--deselect", "tests/unit/test_margin.py::test_compiled_and_interpreted_agree")
 _CAUGHT = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
@@ -89,7 +101,17 @@ def _run_tests(folder: Path) -> str:
         "PYTHONDONTWRITEBYTECODE": "1",
         "SIMMM_CACHE": str(folder / "cache"),
     }
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *QUICK]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *QUICK,
+        *COMPILED,
+    ]
     done = subprocess.run(
         command,
         cwd=folder,
@@ -159,7 +181,8 @@ def main(words: list[str]) -> int:
             for number, fault in enumerate(faults, 1):
                 verdict = _try(folder, fault)
                 survivors += not verdict.caught_by
-                result = verdict.caught_by.partition("tests/unit/")[2] or "SURVIVED"
+                result = verdict.caught_by.removeprefix("tests/").removeprefix("unit/")
+                result = result or "SURVIVED"
                 print(
                     f"{number:3d}  {fault.name:<62} {result}  ({verdict.seconds:.0f} s)", flush=True
                 )
