@@ -1,7 +1,11 @@
 """What all parts of a scenario's schema are made of."""
 
-import msgspec
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
+
+Text = Annotated[str, Meta(min_length=1)]
 DAY_MS = 86_400_000.0
 
 

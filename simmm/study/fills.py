@@ -27,7 +27,8 @@ from simmm.report.schema import SPLIT_HORIZON_S, Estimate, Report
 from simmm.report.tables import Run, read_run
 from simmm.scenario import load_scenario
 from simmm.scenario.fields import fields_of
-from simmm.scenario.schema import MAX_SEED, Queue
+from simmm.scenario.exchange import Queue
+from simmm.scenario.schema import MAX_SEED
 from simmm.scenario.source import parse_set
 from simmm.study.fills_words import label, sentences
 from simmm.study.latency import slower

@@ -13,7 +13,7 @@ import pytest
 import simmm
 from simmm.cli.main import main
 from simmm.errors import ScenarioError
-from simmm.scenario.schema import Queue
+from simmm.scenario.exchange import Queue
 from simmm.venue.queue import MODELS, published, queue_model, queue_models
 
 #: Lots ahead, lots behind, exponent: the share of cancels behind, as in the literature.
