@@ -26,8 +26,8 @@ from simmm.report.markouts import find_markout
 from simmm.report.schema import SPLIT_HORIZON_S, Estimate, Report
 from simmm.report.tables import Run, read_run
 from simmm.scenario import load_scenario
-from simmm.scenario.fields import fields_of
 from simmm.scenario.exchange import Queue
+from simmm.scenario.fields import fields_of
 from simmm.scenario.schema import MAX_SEED
 from simmm.scenario.source import parse_set
 from simmm.study.fills_words import label, sentences
