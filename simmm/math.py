@@ -250,6 +250,8 @@ def power(x: float, y: float) -> float:
     unless `y` is whole and small; 0 to a negative power is inf; nan to the power 0 is 1.
     """
     x, y = float(x), float(y)
+    if y == 3.0:  # the same as below, for the exponent that is asked for most
+        return x * x * x
     if floor(y) == y and -16.0 <= y <= 16.0:
         result = 1.0
         for _ in range(int(abs(y))):

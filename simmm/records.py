@@ -445,9 +445,8 @@ def venue_dtype(
             ("own_ask", "i8"),
             ("own_key", "i8", (2,)),  # best own prices of asks and bids, as keys of the book
             ("deep", "i8", (2,)),  # 1: more than one own price on the side
-            ("quiet_low", "i8", (WHATS,)),  # where rows of a kind and side are quiet, quanta
-            ("quiet_high", "i8", (WHATS,)),
-            ("quiet_best", "i8", (WHATS,)),  # but not if they delete this level,
+            ("quiet_low", "i8", (2 * WHATS,)),  # where rows of a kind and side are quiet, quanta;
+            ("quiet_high", "i8", (2 * WHATS,)),  # second half: of rows that delete a level
             ("own_low", "i8", (WHATS,)),  # between these they may change a level of our orders
             ("own_high", "i8", (WHATS,)),
             ("n_bids", "i8"),

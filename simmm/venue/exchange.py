@@ -7,7 +7,7 @@ that come nowhere near an own order only touch the book: `apply_rows` compares o
 
 from typing import Any
 
-from simmm.book import best_ask, best_bid, clear
+from simmm.book import best_ask, best_bid, clear, key_of
 from simmm.images import pass_image
 from simmm.jit import kernel
 from simmm.mail import next_request_ts
@@ -68,6 +68,7 @@ _ASK = DEPTH
 _BID = DEPTH | BUY
 _SELLER = TRADE
 _BUYER = TRADE | BUY
+DELETION_SHIFT = 4  # of `WHATS`: what rows that delete a level are looked up by
 
 
 @kernel
@@ -85,11 +86,11 @@ def open_venue(verbs: Any, venue: Any, book: Any) -> None:
     venue.best_bid = NO_BID
     venue.best_ask = NO_ASK
     for what in range(WHATS):
-        venue.quiet_low[what] = NO_ASK
-        venue.quiet_high[what] = NO_BID
-        venue.quiet_best[what] = NO_BID
         venue.own_low[what] = NO_ASK
         venue.own_high[what] = NO_BID
+    for place in range(2 * WHATS):
+        venue.quiet_low[place] = NO_ASK
+        venue.quiet_high[place] = NO_BID
     venue.quiet_low[_BUYER] = 0
     venue.quiet_high[_SELLER] = NO_ASK
 
@@ -341,15 +342,12 @@ def _pass_quiet(verbs: Any, venue: Any, book: Any, window: Any, row: int, end: i
             cell = ((px & cell_mask) << 1) | side
             before = book.cells[cell]
             # One branch for all: which rows are quiet can't be foreseen one condition at a time.
-            quiet = (
-                (px >= venue.quiet_low[what])
-                & (px <= venue.quiet_high[what])
-                & ((lots > 0) | (px != venue.quiet_best[what]))
-            )
+            place = what | ((lots <= 0) << DELETION_SHIFT)
+            quiet = (px >= venue.quiet_low[place]) & (px <= venue.quiet_high[place])
             if quiet & ((px < venue.own_low[what]) | (px > venue.own_high[what])):
                 book.cells[cell] = lots if what & KIND_MASK == DEPTH else before
             elif quiet:
-                tell_own(verbs, venue, side, px, before, lots, px == venue.quiet_best[what])
+                tell_own(verbs, venue, side, px, before, lots, key_of(side, px) == book.bound[side])
                 book.cells[cell] = lots
             else:
                 return row + k
@@ -367,35 +365,40 @@ def set_quiet(venue: Any, book: Any) -> None:
     side. While something we took is remembered, nowhere. Trades: short of our orders. All other
     kinds: nowhere.
     """
-    top = book.low + book.cells.size // 2 - 1
-    venue.quiet_low[_BID] = max(book.edge[1], book.low)
-    venue.quiet_high[_BID] = min(min(book.bound[1], venue.own_ask - 1), top)
-    venue.quiet_best[_BID] = book.bound[1]
+    settings = venue.settings
+    bid_high = min(min(book.bound[1], venue.own_ask - 1), book.low + book.cells.size // 2 - 1)
+    ask_low = max(max(-book.bound[0], venue.own_bid + 1), book.low)
     venue.own_low[_BID] = venue.own_bid
     venue.own_high[_BID] = venue.own_bid
-    if venue.deep[1]:
-        venue.own_low[_BID] = venue.orders[venue.bids[venue.n_bids - 1]].px
-    venue.quiet_low[_ASK] = max(max(-book.bound[0], venue.own_bid + 1), book.low)
-    venue.quiet_high[_ASK] = min(-book.edge[0], top)
-    venue.quiet_best[_ASK] = -book.bound[0]
     venue.own_low[_ASK] = venue.own_ask
     venue.own_high[_ASK] = venue.own_ask
+    if venue.deep[1]:
+        venue.own_low[_BID] = venue.orders[venue.bids[venue.n_bids - 1]].px
+        if settings.learns:
+            bid_high = min(bid_high, book.bound[1] - 1)
     if venue.deep[0]:
         venue.own_high[_ASK] = venue.orders[venue.asks[venue.n_asks - 1]].px
-    settings = venue.settings
+        if settings.learns:
+            ask_low = max(ask_low, 1 - book.bound[0])
     looks = venue.level.size > 1 or (settings.learns and settings.adds < SIZES)
-    if settings.learns and venue.deep[1]:
-        venue.quiet_high[_BID] = min(venue.quiet_high[_BID], book.bound[1] - 1)
-    if settings.learns and venue.deep[0]:
-        venue.quiet_low[_ASK] = max(venue.quiet_low[_ASK], 1 - book.bound[0])
     if venue.n_taken > 0 or looks:
-        venue.quiet_high[_BID] = NO_BID
-        venue.quiet_high[_ASK] = NO_BID
+        bid_high = NO_BID
+        ask_low = NO_ASK
+    venue.quiet_low[_BID] = max(book.edge[1], book.low)
+    venue.quiet_high[_BID] = bid_high
+    venue.quiet_low[_ASK] = ask_low
+    venue.quiet_high[_ASK] = min(-book.edge[0], book.low + book.cells.size // 2 - 1)
     venue.quiet_low[_SELLER] = venue.own_bid + 1
     venue.quiet_high[_BUYER] = venue.own_ask - 1
     if venue.level.size > 1:
         venue.quiet_low[_SELLER] = NO_ASK
         venue.quiet_high[_BUYER] = NO_BID
+    # A row that deletes the best is not quiet.
+    for what in (_BID, _ASK, _SELLER, _BUYER):
+        venue.quiet_low[what | WHATS] = venue.quiet_low[what]
+        venue.quiet_high[what | WHATS] = venue.quiet_high[what]
+    venue.quiet_high[_BID | WHATS] = min(bid_high, book.bound[1] - 1)
+    venue.quiet_low[_ASK | WHATS] = max(ask_low, 1 - book.bound[0])
 
 
 @kernel
