@@ -11,6 +11,7 @@ from typing import Any
 from simmm.math import stream_key
 from tests.oracle import codes
 from tests.oracle.places import QueueTerms
+from tests.swarm.latencies import answer_latency, entry_latency, latency, rich
 from tests.swarm.world import Row, Said, World
 
 STRATEGIES = Path(__file__).parent / "strategies"
@@ -79,10 +80,10 @@ def draw(seed: int, messages: int = 700, knowledge: str = "tape") -> Case:
         rules=rules,
         queue=queue,
         queue_n=rng.choice((3.0, 3.0, 2.0, 1.0, 0.5, 2.5)),
-        entry=_entry_latency(rng, seed, grid_ns),
-        response=_rich(
+        entry=entry_latency(rng, seed, grid_ns),
+        response=rich(
             random.Random(f"response {seed}"),
-            _latency(rng, stream_key(seed, "latency.response"), grid_ns),
+            latency(rng, stream_key(seed, "latency.response"), grid_ns),
         ),
         maker=maker,
         strategy=STRATEGIES / strategy,
@@ -136,8 +137,8 @@ def _draw_feed(seed: int, messages: int) -> Case:
         rules=rules,
         queue=QUEUES[seed % len(QUEUES)],
         queue_n=rng.choice((3.0, 2.0, 1.0)),
-        entry=_entry_latency(rng, seed, grid_ns),
-        response=_answer_latency(rng, seed, grid_ns),
+        entry=entry_latency(rng, seed, grid_ns),
+        response=answer_latency(rng, seed, grid_ns),
         maker=maker,
         strategy=STRATEGIES / strategy,
         params=params,
@@ -147,52 +148,6 @@ def _draw_feed(seed: int, messages: int) -> Case:
         knowledge="feed",
         hold_back_ns=hold,
     )
-
-
-def _entry_latency(rng: random.Random, seed: int, grid_ns: int) -> dict[str, Any]:
-    """Return the latency of requests; of every fourth case another for some kinds of them."""
-    key = stream_key(seed, "latency.entry")
-    more = random.Random(f"entry {seed}")  # of its own: what else is drawn stays as it was
-    line = _rich(more, _latency(rng, key, grid_ns))
-    if more.random() < 0.25:
-        line["kinds"] = {
-            kind: _without_key(_rich(more, _latency(more, key, grid_ns)))
-            for kind in (codes.CANCEL, codes.MODIFY)
-            if more.random() < 0.7
-        }
-    return line
-
-
-def _without_key(line: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in line.items() if name != "key"}
-
-
-def _rich(rng: random.Random, line: dict[str, Any]) -> dict[str, Any]:
-    """Return a latency, now and then by a table, or in bursts."""
-    if rng.random() < 0.15:
-        low = rng.choice((1, 1000, 2 * MS, 10 * MS))
-        scale = rng.choice((1.0, 3.0 * MS, 20.0 * MS, 90.0 * MS))
-        table = sorted(low + scale * rng.expovariate(1) for _ in range(129))
-        line = {"form": "empirical", "low_ns": int(table[0]), "key": line["key"]}
-        line["table_ns"] = tuple(table)
-    if line["form"] != "constant" and rng.random() < 0.4:
-        line["share"] = rng.choice((0.0, 0.3, 0.7, 1.0))
-        line["mean_ns"] = float(rng.choice((7, 5 * MS, 400 * MS)))
-        if line["share"] < 0.5:
-            line["slow_share"] = rng.choice((0.0, 0.3))
-            line["slow_mean_ns"] = 3000.0 * MS
-    return line
-
-
-def _answer_latency(rng: random.Random, seed: int, grid_ns: int) -> dict[str, Any]:
-    """Return the latency of answers: often so short that only being told counts, or far longer."""
-    key = stream_key(seed, "latency.response")
-    form = rng.random()
-    if form < 0.4:
-        return {"form": "constant", "low_ns": 1, "key": key}
-    if form < 0.6:
-        return {"form": "uniform", "low_ns": 1, "scale_ns": 900.0 * MS, "key": key}
-    return _latency(rng, key, grid_ns)
 
 
 def _market(rng: random.Random) -> tuple[dict[str, Any], Callable[[int], int]]:
@@ -228,20 +183,6 @@ def _market(rng: random.Random) -> tuple[dict[str, Any], Callable[[int], int]]:
         per_lot = float(rules["price_quantum"]) * prices(0) * float(rules["lot_size"])
         rules["min_notional"] = f"{lots * per_lot:.6f}"
     return rules, prices
-
-
-def _latency(rng: random.Random, key: int, grid_ns: int) -> dict[str, Any]:
-    if grid_ns > 1 and rng.random() < 0.7:
-        return {"form": "constant", "low_ns": rng.choice((1, 2, 10)) * grid_ns, "key": key}
-    form = rng.choice(("constant", "uniform", "exponential", "lognormal"))
-    low = rng.choice((1, 1, 1000, 2 * MS, 10 * MS))
-    scale = float(rng.choice((1, 3 * MS, 20 * MS, 90 * MS)))
-    line = {"form": form, "low_ns": low, "scale_ns": scale, "shape": 0.0, "key": key}
-    if form == "lognormal":
-        line["shape"] = rng.choice((0.3, 1.0, 1.6))
-    if form != "constant" and rng.random() < 0.3:
-        line["cap_ns"] = low + int(scale * 1.5)
-    return line
 
 
 def _maker(rng: random.Random, seed: int) -> dict[str, Any]:
