@@ -9,7 +9,7 @@ import pytest
 from simmm import records
 from simmm.venue.blocks import UNKNOWN_YET, acts_later, block_end
 from simmm.venue.queue import queue_model
-from tests.hand import BASES, record
+from tests.hand import record
 
 BLOCK = 400
 ARRIVAL = 1_000
@@ -27,8 +27,6 @@ def _venue(block_ns: int = BLOCK) -> Any:
 def _window(*packets: tuple[int, int], bound: int = 0, final: bool = False) -> Any:
     """Return a window with packets of (time, info) to come."""
     window = record(records.window_dtype(1 << 5))
-    for name in BASES:
-        window[name] = records.NEVER
     for n, (ts, info) in enumerate(packets):
         window.packet_ts[n], window.packet_info[n] = ts, info
     window.packet_hi = len(packets)
