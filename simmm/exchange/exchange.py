@@ -113,7 +113,7 @@ class Exchange:
             self.rules,
             market,
             self._day,
-            deposit=None if margin == "off" else "0",
+            deposit=None if margin == "off" else "1",  # the real one, which may be 0, follows
             margin=margin,
             leverage=leverage,
             volume_14d=volume_14d,
