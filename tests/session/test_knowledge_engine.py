@@ -174,7 +174,8 @@ def test_a_false_future(poisoned: Callable[..., Any], heads: Heads, tmp_path: Pa
     window = poison.book_window(true)
 
     def outcome(tape: Path) -> Outcome:
-        resolved = resolve("cascade", [tape], FEED, BUSY)
+        # What kind of tape it is, is told beforehand: a false future could be of another kind.
+        resolved = resolve("cascade", [tape], {**FEED, "venue.queue.levels": "images"}, BUSY)
         with open_tapes([TapeSpec(tape)]) as stream:
             simulation = simulate(resolved, stream, window)
             simulation.makers["keeps_heard"] = 1
