@@ -32,7 +32,17 @@ from simmm.strategy.load import load_strategy
 from simmm.tape import Chunk
 from simmm.venue.exchange import apply_packets, open_venue
 from simmm.venue.queue import published, queue_model
-from simmm.venue.queue.published import cap, depth, filled, join, trade, watch
+from simmm.venue.queue.published import (
+    adopt,
+    begin,
+    cap,
+    depth,
+    filled,
+    join,
+    learn,
+    trade,
+    watch,
+)
 from simmm.views import see_packets
 
 COUNT = 200_000
@@ -130,7 +140,7 @@ def test_queue_trade_and_depth(timed: Timed, model: str) -> None:
 @compiled
 def _venue_rows(windows: Any, venues: Any, books: Any, mails: Any, outputs: Any) -> None:
     window, out = windows[0], outputs[0]
-    verbs = (join, trade, depth, cap, filled, watch)
+    verbs = (join, trade, depth, cap, filled, watch, begin, adopt, learn)
     while window.packet < window.packet_hi:
         apply_packets(verbs, venues[0], books[0], mails[0], out, window, records.NEVER)
         out.n_mids = 0
@@ -142,7 +152,7 @@ def test_venue_row(timed: Timed, chunk: Chunk) -> None:
         venue, books = venues.view(np.recarray)[0], _book()
         venue["market"] = market_rules().to_record()[0]
         venue.next_sample_ts = records.NEVER
-        open_venue(venue, books.view(np.recarray)[0])
+        open_venue(queue_model("power").verbs, venue, books.view(np.recarray)[0])
         mails, outputs = np.zeros(1, records.Mail), np.zeros(1, records.Outputs)
         return _window(chunk), venues, books, mails, outputs
 

@@ -100,7 +100,7 @@ class TapeStream:
         TapeError
             Where the rows on disk can't be read or aren't in causal order.
         """
-        return _prefetch(self._decode)
+        return prefetch(self._decode)
 
     def _decode(self) -> Iterator[Chunk]:
         sources = [tape.blocks(i) for i, tape in enumerate(self._tapes)]
@@ -235,7 +235,7 @@ class _End(NamedTuple):
     error: BaseException | None
 
 
-def _prefetch(make: Callable[[], Iterator[Chunk]]) -> Generator[Chunk, None, None]:
+def prefetch(make: Callable[[], Iterator[Chunk]]) -> Generator[Chunk, None, None]:
     """Run an iterator in a thread of its own, at most `QUEUE_DEPTH` items ahead."""
     ready: queue.Queue[Chunk | _End] = queue.Queue(QUEUE_DEPTH)
     stop = threading.Event()
