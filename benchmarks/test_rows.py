@@ -1,8 +1,8 @@
 """Costs per row or event of book, queue, maker and venue, by pytest-benchmark.
 
-Collected only when asked: ``python -m pytest -n 0 benchmarks/test_rows.py``. Each figure is the time of
-one call over `COUNT` rows or events; ``extra_info`` has it per row, in ns. Compare runs of one
-machine only, with ``--benchmark-compare``.
+Collected only when asked: ``python -m pytest -n 0 benchmarks/test_rows.py``. Each figure is the
+time of one call over `COUNT` rows or events; ``extra_info`` has it per row, in ns. Compare runs of
+one machine only, with ``--benchmark-compare``.
 """
 
 from __future__ import annotations
