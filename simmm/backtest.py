@@ -10,6 +10,7 @@ from simmm import __version__
 from simmm.errors import ScenarioError
 from simmm.exchange_facts import (
     budget_facts,
+    learned_facts,
     liquidation_facts,
     queue_facts,
     rules_facts,
@@ -295,6 +296,7 @@ def describe(
             "rows_outside_window": int(simulation.venue_books["dropped"][0]),
         },
         "queue": queue_facts(simulation),
+        "learned": learned_facts(simulation),
         "rules": {} if rules is None else rules_facts(rules, simulation),
         "budget": budget_facts(simulation),
         "liquidation": liquidation_facts(simulation),

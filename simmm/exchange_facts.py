@@ -23,13 +23,20 @@ def queue_facts(simulation: Simulation) -> dict[str, Any]:
     }
     if not is_ranked(simulation.settings.queue):
         return {**facts, "n": float(settings["n"])}
-    known = min(int(settings["adds"]), SIZES)
     return {
         **facts,
         "alpha": float(settings["alpha"]),
         "kappa": float(settings["kappa"]),
         "size_matching": bool(settings["exact"]),
         "draws": int(settings["draws"]),
+    }
+
+
+def learned_facts(simulation: Simulation) -> dict[str, Any]:
+    """Return what the rank law learned of order sizes during the run."""
+    settings = simulation.venues[0]["settings"]
+    known = min(int(settings["adds"]), SIZES)
+    return {
         "sizes_learned": int(settings["adds"]),
         "mean_order_lots": int(settings["sizes_sum"]) / known if known else None,
     }

@@ -12,7 +12,7 @@ from tests.contract.runs import run_job, run_jobs_apart
 #: Two processes of about equal length.
 SHARES = (
     ("poisson", "starved_altcoin", "trend", "busy_account"),
-    ("busy", "busy_packet", "cascade", "quiet"),
+    ("busy", "busy_packet", "cascade", "hyperliquid", "quiet"),
 )
 Told = dict[str, dict[str, str]]
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from simmm.backtest import run
+from simmm.records import DEPTH, KIND_MASK
 from simmm.tape import convert, info
 from tests.contract import identity, poison
 from tests.contract.runs import ROOT, Outcome, digest, resolve
@@ -73,7 +74,8 @@ def test_no_look_ahead(recording: tuple[Path, dict[str, Any]], tmp_path: Path) -
     """Poisoned after t, with the recorded lateness of each packet."""
     tape, sizes = recording
     market, columns = info(tape).market, read(tape, HEAD_ROWS)
-    sets = {**sizes, "run.warm_up_s": 5}
+    levels = "changes" if (columns["tag"] & KIND_MASK == DEPTH).any() else "images"
+    sets = {**sizes, "run.warm_up_s": 5, "venue.queue.levels": levels}
     path = write(tmp_path / "true.parquet", columns, market)
     window = poison.book_window(path)
     true = run_in_memory(resolve("recorded", [path], sets), book_window=window)
