@@ -8,7 +8,8 @@ are handed in by `engine.link`.
 from typing import Any
 
 from simmm.book import best_ask, best_bid
-from simmm.estimators import intensity, volatility
+from simmm.estimators import clock_volatility as volatility
+from simmm.estimators import reach as intensity
 from simmm.jit import kernel
 from simmm.math import chain
 from simmm.orders.table import on_response

@@ -3,7 +3,8 @@
 from typing import Any
 
 from simmm.book import best_ask, best_bid
-from simmm.estimators import intensity, volatility
+from simmm.estimators import clock_volatility as volatility
+from simmm.estimators import reach as intensity
 from simmm.jit import kernel
 from simmm.math import floor_int
 from simmm.orders.reconcile import has_taker, reconcile, send_new

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simmm.estimators import intensity, volatility
+from simmm.estimators import clock_volatility as volatility
+from simmm.estimators import reach as intensity
 from simmm.jit import INTERPRETED, compiled, records
 from simmm.math import exp, exponential, mix, normal, uniform
 from simmm.records import Intensity, MarketRecord, Sigma

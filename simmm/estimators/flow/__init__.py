@@ -1,0 +1,1 @@
+"""Price and flow: where the price is and goes, and in what regime orders arrive."""
