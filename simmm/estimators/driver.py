@@ -109,9 +109,7 @@ def _start_of(entry: Estimator) -> Callable[..., None]:
 
 def _run_of(entry: Estimator) -> Callable[..., None]:
     update, read = entry.update, entry.read
-    reads = tuple(
-        field for field, _ in belief_columns(tuple(n for n in entry.reads))
-    )
+    reads = tuple(field for field, _ in belief_columns(tuple(n for n in entry.reads)))
     hears = sum(1 << kind for kind in entry.hears)
     give = _giver(reads)
 
@@ -140,6 +138,7 @@ def _run_of(entry: Estimator) -> Callable[..., None]:
 
 def _giver(fields: tuple[str, ...]) -> Callable[..., None]:
     """Return a kernel that copies the named fields from one record to another."""
+
     def nothing(source: Any, target: Any) -> None:
         return
 
