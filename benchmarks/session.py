@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from simmm.records import EquityRow
+from simmm.output_records import EquityRow
 
 HERE = Path(__file__).parent
 SIMMM = [sys.executable, "-c", "from simmm.cli.main import main; main()"]

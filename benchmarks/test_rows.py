@@ -22,7 +22,7 @@ from peer_tape import write_tape
 from simmm_run import STRATEGIES, make_settings, whole_tape
 from simmm_tape import market_rules, write_simmm_tape
 
-from simmm import records
+from simmm import maker_records, output_records, records
 from simmm.book import best_ask, best_bid, clear, set_depth
 from simmm.feed import Feed
 from simmm.jit import compiled
@@ -153,7 +153,7 @@ def test_venue_row(timed: Timed, chunk: Chunk) -> None:
         venue["market"] = market_rules().to_record()[0]
         venue.next_sample_ts = records.NEVER
         open_venue(queue_model("power").verbs, venue, books.view(np.recarray)[0])
-        mails, outputs = np.zeros(1, records.Mail), np.zeros(1, records.Outputs)
+        mails, outputs = np.zeros(1, records.Mail), np.zeros(1, output_records.Outputs)
         return _window(chunk), venues, books, mails, outputs
 
     timed(_venue_rows, setup, len(chunk.tag))
@@ -166,7 +166,7 @@ def _maker_rows(windows: Any, makers: Any, books: Any) -> None:
 
 def test_maker_row(timed: Timed, chunk: Chunk) -> None:
     def setup() -> tuple[np.ndarray, ...]:
-        makers = np.zeros(1, records.Maker)
+        makers = np.zeros(1, maker_records.Maker)
         open_maker(makers.view(np.recarray)[0], 0.0, 0.0)
         return _window(chunk), makers, _book()
 

@@ -36,6 +36,7 @@ from simmm.run_tapes import feed_clock as feed_clock
 from simmm.run_tapes import tape_specs as tape_specs
 from simmm.scenario import Resolved
 from simmm.scenario.delays import settings_of
+from simmm.scenario.estimators import parameters_of
 from simmm.scenario.times import window
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
@@ -178,10 +179,10 @@ def make_settings(
         seed=scenario.seed.run,
         requote_ns=round(maker.requote_ms * NS_PER_MS),
         sample_ns=round(scenario.run.sample_s * 1e9),
-        clock_ns=round(maker.estimators.sigma.clock_ms * NS_PER_MS),
-        estimate=maker.estimators.enabled,
-        sigma_half_life_s=maker.estimators.sigma.half_life_s,
-        intensity_half_life_s=maker.estimators.intensity.half_life_s,
+        clock_ns=round(scenario.estimators.clock_ms * NS_PER_MS),
+        estimate=scenario.estimators.enabled,
+        estimates_every=max(1, round(scenario.estimators.record_s / scenario.run.sample_s)),
+        estimators=parameters_of(scenario.estimators),
         quote_on_fill="fill" in maker.quote_on,
         quote_on_packet="packet" in maker.quote_on,
         replace_all=maker.reconcile == "replace",

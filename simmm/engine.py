@@ -27,6 +27,8 @@ from simmm.maker import (
     step_response,
     step_timer,
 )
+from simmm.maker_records import FAULT_RING, NO_FAULT
+from simmm.packets import see_packets
 from simmm.reading import (
     arrival_packet_of,
     arrival_ts_of,
@@ -34,15 +36,7 @@ from simmm.reading import (
     packet_row_of,
     packet_ts_of,
 )
-from simmm.records import (
-    ENDED,
-    FAULT_RING,
-    FAULTED,
-    NEED_ROWS,
-    NEVER,
-    NO_FAULT,
-    OUTPUT_FULL,
-)
+from simmm.records import ENDED, FAULTED, NEED_ROWS, NEVER, OUTPUT_FULL
 from simmm.strategy.load import Strategy
 from simmm.strategy.native import keep_at, keep_record, observe_at, quote_at
 from simmm.venue.blocks import UNKNOWN_YET, block_end
@@ -61,7 +55,6 @@ from simmm.venue.exchange import (
 )
 from simmm.venue.queue import QueueModel
 from simmm.venue.resting import pass_time
-from simmm.views import see_packets
 
 Advance = Callable[..., None]
 Verbs = tuple[Callable[..., Any], ...]
@@ -124,7 +117,7 @@ def _engine(
         memory = memories[0]
         param = params[0]
         out = outputs[0]
-        plain = maker.estimate + maker.observes + maker.quote_on_packet == 0
+        plain = maker.observes + maker.quote_on_packet == 0
         least_entry_ns = least_ns(mail)
         while True:
             if maker.fault != NO_FAULT or mail.overflow:
@@ -218,9 +211,11 @@ def _engine(
                 if window.arrival < window.arrival_hi and arrival_due <= maker.end_ts:
                     # A packet comes before a response of the same time.
                     until = min(min(response_due, timer_due), min(tell_due, maker.end_ts))
-                    if plain:  # then the venue has nothing to learn from it
-                        see_packets(maker, maker_books[0], window, until)
-                    while window.arrival < window.arrival_hi:
+                    while True:
+                        if plain:  # then the venue has nothing to learn from it
+                            see_packets(maker, maker_books[0], window, until)
+                        if window.arrival == window.arrival_hi:
+                            break
                         due = arrival_ts_of(window, window.arrival)
                         if due > until:
                             break
@@ -288,12 +283,9 @@ def open_run(
     venue_books: Any,
     maker: Any,
     maker_books: Any,
-    *,
-    sigma_half_life_s: float,
-    intensity_half_life_s: float,
 ) -> None:
     """Bring the state of a run to its beginning; settings and times are written before."""
     open_venue(verbs, venue, venue_books[0])
     for book in maker_books:
         clear(book)
-    open_maker(maker, sigma_half_life_s, intensity_half_life_s)
+    open_maker(maker)

@@ -8,31 +8,25 @@ are handed in by `engine.link`.
 from typing import Any
 
 from simmm.book import best_ask, best_bid
-from simmm.estimators import clock_volatility as volatility
-from simmm.estimators import reach as intensity
+from simmm.estimators import stack as estimators
 from simmm.jit import kernel
+from simmm.maker_records import EVENT_CONTEXT, EVENT_FILL, EVENT_GAP, EVENT_PACKET, EVENT_TRADE
 from simmm.math import chain
+from simmm.observing import see_clock, see_context, see_fill, see_gap, see_touch, see_trade
 from simmm.orders.table import on_response
+from simmm.output_records import BELIEFS, ESTIMATES, HEARD, INTENTS
+from simmm.packets import open_quiet
 from simmm.quote_step import fill_record, fill_touch, quote_step
 from simmm.reading import px_of, qty_of, tag_of
 from simmm.records import (
-    AGGRESSOR_END,
     ALO,
-    BELIEFS,
     BUY,
     CONTEXT,
-    EVENT_CONTEXT,
-    EVENT_FILL,
-    EVENT_GAP,
-    EVENT_PACKET,
-    EVENT_TRADE,
     FILLED,
     FUNDING_SCALE,
     GAP,
-    HEARD,
     INFO_END,
     INFO_MARKET_SHIFT,
-    INTENTS,
     IOC,
     KIND_MASK,
     MARK,
@@ -44,8 +38,7 @@ from simmm.records import (
     ORDER_SLOTS,
     TRADE,
 )
-from simmm.steps import step_at
-from simmm.views import block_before, open_quiet, remember_block, see_rows
+from simmm.views import see_rows
 
 
 @kernel
@@ -54,6 +47,7 @@ def has_room(out: Any) -> bool:
     return (
         out.n_intents < INTENTS - 3 * ORDER_SLOTS
         and out.n_beliefs < BELIEFS - 1
+        and out.n_estimates < ESTIMATES - 1
         and out.n_heard < HEARD - 1
     )
 
@@ -91,30 +85,18 @@ def step_packet(
     book = books[market]
     if kind == TRADE:
         if market == 0 and (maker.estimate or maker.observes):
-            _see_trades(observe, maker, book, memory, params, window, row, end, packet_ts)
+            _see_trades(observe, maker, memory, params, window, row, end, packet_ts)
     elif kind == CONTEXT:
+        _see_context(maker, window, row, end, market, packet_ts)
         if market == 0:
-            _see_context(maker, window, row, end)
-            _tell(observe, maker, memory, params, EVENT_CONTEXT, packet_ts, market, 0, 0, 0, 0)
+            _tell(observe, maker, memory, params, EVENT_CONTEXT, packet_ts, 0, 0, 0, 0, 0)
     else:
-        if market == 0 and maker.estimate:
-            remember_block(maker, book, packet_ts)
         see_rows(book, window, row, end, packet_ts)
-        if kind == GAP and market == 0:
-            maker.record.gaps += 1
-            _tell(
-                observe,
-                maker,
-                memory,
-                params,
-                EVENT_GAP,
-                packet_ts,
-                market,
-                0,
-                px_of(window, row),
-                qty_of(window, row),
-                0,
-            )
+        if market == 0:
+            if maker.estimate:
+                see_touch(maker, book, packet_ts)
+            if kind == GAP:
+                _see_gap(observe, maker, memory, params, window, row, packet_ts)
     if info & INFO_END:
         if market == 0:
             maker.last_packet_ts = now
@@ -125,6 +107,17 @@ def step_packet(
             _tell(observe, maker, memory, params, EVENT_PACKET, packet_ts, market, 0, 0, 0, 0)
         if maker.quote_on_packet and market == 0:
             quote_step(quote, maker, books, mail, out, memory, params)
+
+
+@kernel
+def _see_gap(
+    observe: Any, maker: Any, memory: Any, params: Any, window: Any, row: int, packet_ts: int
+) -> None:
+    maker.record.gaps += 1
+    if maker.estimate:
+        see_gap(maker, packet_ts)
+    px, lots = px_of(window, row), qty_of(window, row)
+    _tell(observe, maker, memory, params, EVENT_GAP, packet_ts, 0, 0, px, lots, 0)
 
 
 @kernel
@@ -162,7 +155,6 @@ def _tell(
 def _see_trades(
     observe: Any,
     maker: Any,
-    book: Any,
     memory: Any,
     params: Any,
     window: Any,
@@ -170,87 +162,40 @@ def _see_trades(
     end: int,
     packet_ts: int,
 ) -> None:
-    """Read prints: each aggressor counts once, with its deepest price."""
-    state = maker.intensity
+    """Read prints, for the estimators and for the strategy's own."""
     for i in range(row, end):
-        tag = tag_of(window, i)
-        if tag & KIND_MASK != TRADE:
-            continue
-        side = 1 if tag & BUY else -1
-        px = px_of(window, i)
-        maker.record.last_trade_px = float(px)
-        maker.record.last_trade_side = float(side)
-        _tell(
-            observe,
-            maker,
-            memory,
-            params,
-            EVENT_TRADE,
-            packet_ts,
-            0,
-            side,
-            px,
-            qty_of(window, i),
-            int(tag),
-        )
-        if maker.estimate == 0:
-            continue
-        if state.sweep_side != side or state.sweep_ts != packet_ts:
-            state.sweep_px = px
-            state.sweep_side = side
-            state.sweep_ts = packet_ts
-        elif side > 0:
-            state.sweep_px = max(state.sweep_px, px)
-        else:
-            state.sweep_px = min(state.sweep_px, px)
-        if tag & AGGRESSOR_END:
-            _count_aggressor(maker, book, packet_ts)
-            state.sweep_side = 0
+        tag = int(tag_of(window, i))
+        px, lots = px_of(window, i), qty_of(window, i)
+        see_trade(maker, tag, px, lots, packet_ts)
+        if tag & KIND_MASK == TRADE:
+            side = 1 if tag & BUY else -1
+            _tell(observe, maker, memory, params, EVENT_TRADE, packet_ts, 0, side, px, lots, tag)
 
 
 @kernel
-def _count_aggressor(maker: Any, book: Any, packet_ts: int) -> None:
-    """Measure the aggressor's reach from the mid that stood before its block."""
-    state = maker.intensity
-    k = block_before(maker, packet_ts)
-    if k >= 0:
-        mid2 = maker.block_mid2[k]
-        spread = maker.block_spread[k]
-    else:
-        bid = best_bid(book)
-        ask = best_ask(book)
-        mid2 = 0
-        spread = 0
-        if bid != NO_BID and ask != NO_ASK:
-            mid2 = bid + ask
-            spread = ask - bid
-    if mid2 <= 0 or spread <= 0:
-        return
-    step = step_at(maker.market, mid2 // 2)
-    reach = state.sweep_side * (2 * state.sweep_px - mid2)
-    intensity.on_aggressor(state, maker.now, reach / mid2, spread / mid2, 2.0 * step / mid2)
-
-
-@kernel
-def _see_context(
-    maker: Any,
-    window: Any,
-    row: int,
-    end: int,
-) -> None:
+def _see_context(maker: Any, window: Any, row: int, end: int, market: int, packet_ts: int) -> None:
+    """Read mark, oracle, funding and open interest; of other markets for the estimators alone."""
     record = maker.record
+    mark, open_interest = 0.0, 0.0
     for i in range(row, end):
         if tag_of(window, i) & KIND_MASK != CONTEXT:
             continue
         figure, px = qty_of(window, i), px_of(window, i)
         if figure == MARK:
-            record.mark = float(px)
+            mark = float(px)
+        elif figure == OPEN_INTEREST:
+            open_interest = float(px)
+        elif market != 0:
+            continue
         elif figure == ORACLE:
             record.oracle = float(px)
-        elif figure == OPEN_INTEREST:
-            record.open_interest = float(px)
         else:
             record.funding = float(px) / FUNDING_SCALE
+    if market == 0:
+        record.mark = mark if mark > 0.0 else record.mark
+        record.open_interest = open_interest if open_interest > 0.0 else record.open_interest
+    if maker.estimate:
+        see_context(maker, market, packet_ts, mark, open_interest)
 
 
 @kernel
@@ -285,6 +230,8 @@ def step_response(
         maker.heard_chain = _chain_response(maker.heard_chain, response)
     on_response(maker, response)
     if response.kind == FILLED:
+        if maker.estimate:
+            see_fill(maker, response)
         _tell(
             observe,
             maker,
@@ -339,30 +286,14 @@ def step_timer(
     now = next_timer_ts(maker)
     maker.now = now
     if maker.next_clock_ts == now:
-        maker.next_clock_ts += maker.sigma.clock_ns
-        _step_clock(maker, books[0])
+        maker.next_clock_ts += maker.clock_ns
+        see_clock(maker, books[0])
     elif maker.next_requote_ts == now:
         maker.next_requote_ts += maker.requote_ns
         quote_step(quote, maker, books, mail, out, memory, params)
     else:
         maker.next_record_ts += maker.record_ns
         _record_beliefs(keep, maker, books[0], out, memory, memory_rows)
-
-
-@kernel
-def _step_clock(maker: Any, book: Any) -> None:
-    """Let the clocked estimators look at the book."""
-    if maker.estimate == 0:
-        return
-    fill_touch(maker, book)
-    record = maker.record
-    volatility.update(maker.sigma, maker.now, record.mid)
-    half_spread = 0.0
-    step = 0.0
-    if record.mid > 0.0:
-        half_spread = 0.5 * (record.ask_px - record.bid_px) / record.mid
-        step = record.step / record.mid
-    intensity.on_time(maker.intensity, maker.now, half_spread, step)
 
 
 @kernel
@@ -385,6 +316,10 @@ def _record_beliefs(
     row.chain = maker.chain
     keep(memory_rows, out.n_beliefs, memory)
     out.n_beliefs += 1
+    maker.samples += 1
+    if maker.estimate and maker.samples % maker.estimates_every == 0:
+        out.estimates[out.n_estimates] = record
+        out.n_estimates += 1
 
 
 @kernel
@@ -393,13 +328,14 @@ def ignore(event: Any, market: Any, memory: Any, params: Any) -> None:
 
 
 @kernel
-def open_maker(maker: Any, sigma_half_life_s: float, intensity_half_life_s: float) -> None:
-    """Make a maker that knows nothing; times and settings are written by the caller."""
+def open_maker(maker: Any) -> None:
+    """Make a maker that knows nothing; times, settings and parameters are written by the caller."""
     open_quiet(maker)
-    volatility.start(maker.sigma, maker.sigma.clock_ns, sigma_half_life_s)
-    intensity.start(maker.intensity, intensity_half_life_s)
+    maker.touch_bid = NO_BID
+    maker.touch_ask = NO_ASK
+    estimators.start(maker.stack, maker.record)
     maker.next_id = 1
     if maker.tif == IOC:
         maker.tif = ALO
-    if maker.sigma.clock_ns < 1:
+    if maker.estimate == 0 or maker.clock_ns < 1:
         maker.next_clock_ts = NEVER

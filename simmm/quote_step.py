@@ -3,13 +3,13 @@
 from typing import Any
 
 from simmm.book import best_ask, best_bid
-from simmm.estimators import clock_volatility as volatility
-from simmm.estimators import reach as intensity
+from simmm.estimators import stack as estimators
 from simmm.jit import kernel
+from simmm.maker_records import NO_FAULT
 from simmm.math import floor_int
 from simmm.orders.reconcile import has_taker, reconcile, send_new
 from simmm.orders.table import exposure, is_full
-from simmm.records import IOC, LADDER, NO_ASK, NO_BID, NO_FAULT
+from simmm.records import IOC, LADDER, NO_ASK, NO_BID
 from simmm.risk.limits import is_large_enough, set_targets, whole_lots
 from simmm.steps import round_down, round_up, step_at
 
@@ -45,10 +45,8 @@ def fill_record(maker: Any, book: Any) -> None:
     fill_touch(maker, book)
     record = maker.record
     record.position = float(maker.position)
-    record.warm = 1 if maker.now >= maker.start_ts else 0
     if maker.estimate:
-        volatility.read(maker.sigma, maker.now, record)
-        intensity.read(maker.intensity, maker.now, record)
+        estimators.read(maker.stack, maker.now, record)
 
 
 @kernel

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simmm.errors import RunError
-from simmm.records import (
+from simmm.maker_records import MarketRecord
+from simmm.output_records import (
     BeliefRow,
     EquityRow,
     FillRow,
@@ -38,11 +39,19 @@ TABLE_ROWS = {
     "intents": IntentRow,
     "equity": EquityRow,
     "beliefs": BeliefRow,
+    "estimates": MarketRecord,
     "mids": MidRow,
     "predictions": PredictionRow,
     "funding": FundingRow,
 }
-SOMETIMES = ("predictions", "funding")  # not written where they have no rows
+SOMETIMES = ("predictions", "funding", "estimates")  # not written where they have no rows
+
+
+def _columns(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """One column of a plain field, one per place, from 1 on, of an array."""
+    if values.ndim == 1:
+        return [(name, np.ascontiguousarray(values))]
+    return [(f"{name}_{k + 1}", np.ascontiguousarray(values[:, k])) for k in range(values.shape[1])]
 
 
 def default_folder(scenario: str, now: datetime | None = None) -> Path:
@@ -113,7 +122,7 @@ class RunFolder:
         parts = self._pending.pop(table, [])
         rows = np.concatenate(parts) if parts else np.zeros(0, dtype)
         names = [name for name in dtype.names or () if name in (rows.dtype.names or ())]
-        data = pa.table({name: np.ascontiguousarray(rows[name]) for name in names})
+        data = pa.table({k: v for name in names for k, v in _columns(name, rows[name])})
         with self.writing(f"{table}.parquet"):
             if table not in self._writers:
                 path = self.partial / f"{table}.parquet"

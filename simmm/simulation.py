@@ -5,7 +5,7 @@ alone; outputs are handed to a sink, table by table, in the order in which they 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
@@ -15,19 +15,20 @@ from numba.core.errors import NumbaError
 
 from simmm.engine import Advance, interpret, link, open_run
 from simmm.errors import RunError, StrategyError
+from simmm.estimators.stack import write_parameters
 from simmm.exchange_settings import ExchangeSettings
 from simmm.feed import Feed, whole_numbers
 from simmm.jit import INTERPRETED, code_digest, direct
 from simmm.latency_settings import LatencySettings
+from simmm.maker_records import FAULT_LADDER, FAULT_NOT_FINITE, Maker
 from simmm.market import MarketRules
 from simmm.math import stream_key
+from simmm.output_records import Outputs
 from simmm.records import (
     ACCEPTED,
     ALO,
     CANCEL,
     ENDED,
-    FAULT_LADDER,
-    FAULT_NOT_FINITE,
     FAULTED,
     LADDER,
     MODIFY,
@@ -38,8 +39,6 @@ from simmm.records import (
     RING,
     WINDOW_ROWS,
     Mail,
-    Maker,
-    Outputs,
     book_dtype,
     venue_dtype,
 )
@@ -52,7 +51,7 @@ from simmm.venue.fills import end_order
 from simmm.venue.margin import refresh
 from simmm.venue.queue import QueueModel, queue_model, write_settings
 
-#: Table name, and the counter and buffer of `records.Outputs` it is drained from.
+#: Table name, and the counter and buffer of `output_records.Outputs` it is drained from.
 TABLES = tuple(name[2:] for name in (Outputs.names or ()) if name.startswith("n_"))
 _BELIEFS = TABLES.index("beliefs")
 Sink = Callable[[str, np.ndarray], None]
@@ -72,8 +71,8 @@ class Settings:
     sample_ns: int = 1_000_000_000
     clock_ns: int = 1_000_000_000
     estimate: bool = True
-    sigma_half_life_s: float = 300.0
-    intensity_half_life_s: float = 600.0
+    estimates_every: int = 5  # samples from one row of all beliefs to the next
+    estimators: Mapping[str, Mapping[str, float | int]] = field(default_factory=dict)
     quote_on_fill: bool = False
     quote_on_packet: bool = False
     replace_all: bool = False
@@ -225,14 +224,15 @@ class Simulation:
         maker["observes"] = self.strategy.has_observe
         maker["keeps_heard"] = settings.keep_heard
         maker["max_position"] = settings.max_position_lots
-        maker["sigma"]["clock_ns"] = settings.clock_ns
+        maker["clock_ns"] = settings.clock_ns
+        maker["estimates_every"] = settings.estimates_every
+        write_parameters(maker["stack"], settings.estimators, settings.seed)
+        maker["stack"]["o"]["lot"] = float(market.lot_size)
         record = maker["record"]
         record["quantum"] = float(market.price_quantum)
         record["lot"] = float(market.lot_size)
         record["maker_fee"] = float(market.maker_fee)
         record["taker_fee"] = float(market.taker_fee)
-        for name in ("sigma_age_ns", "kappa_age_ns", "arrival_age_ns"):
-            record[name] = -1  # unknown
         mail["remote"] = settings.remote
         lines = {CANCEL: settings.cancel, MODIFY: settings.modify}
         for kind in range(len(REQUEST_NAMES)):
@@ -246,8 +246,6 @@ class Simulation:
             self.venue_books.view(np.recarray),
             self.makers.view(np.recarray)[0],
             self.maker_books.view(np.recarray),
-            sigma_half_life_s=settings.sigma_half_life_s,
-            intensity_half_life_s=settings.intensity_half_life_s,
         )
 
     def prepare(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from simmm import records, tape
+from simmm import output_records, records, tape
 from simmm.latency import LATENCY_FORMS
 from simmm.mail import request
 from simmm.market import MarketRules
@@ -119,7 +119,7 @@ class Venue:
         )
         self.book = record(records.book_dtype(window))
         self.mail = record(records.Mail)
-        self.out = record(records.Outputs)
+        self.out = record(output_records.Outputs)
         self.tape = record(records.window_dtype(1 << 8))
         self.verbs = model.verbs
         self.venue["market"] = self.market.to_record()[0]

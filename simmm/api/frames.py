@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from simmm.market import MarketRules
+from simmm.output_records import FundingRow, PredictionRow
 from simmm.records import (
     BACKSTOP,
     CROSSED,
@@ -27,8 +28,6 @@ from simmm.records import (
     THROUGH,
     TIF_NAMES,
     UNSEEN,
-    FundingRow,
-    PredictionRow,
 )
 
 TIME = pl.Datetime("ns", "UTC")

@@ -14,7 +14,6 @@ import numpy as np
 
 from simmm.estimators.catalogue import Estimator, belief_columns
 from simmm.estimators.catalogue import estimator as estimator_of
-from simmm.estimators.observation import Observation
 from simmm.jit import compiled, kernel, records
 
 

@@ -8,7 +8,9 @@ away from it on the side in question; 0 in `mid` or `half_spread` is unknown.
 import numpy as np
 
 CLOCK = 0  # estimator clock: mid, half_spread, step, touch_lots, levels, own quotes, references
-AGGRESSOR = 1  # one aggressor, whole: mid, half_spread, step (before it), side, lots, reach, prints
+AGGRESSOR = (
+    1  # one, whole: mid, half_spread, step (before it), side, lots, reach, prints, liquidation
+)
 TOUCH = 2  # the best bid or ask changed: mid, half_spread, step, touch_lots (after it)
 BUCKET = 3  # the volume clock closed a bucket: lots, seconds, change, mid
 FILL = 4  # own resting order filled: side, lots, distance, depth, mid, half_spread (before it)
@@ -36,6 +38,7 @@ Observation = np.dtype(
         ("side", "f8"),  # +1 buy, -1 sell: of the aggressor, or of the own order
         ("lots", "f8"),  # traded by the aggressor, in the bucket, or filled
         ("prints", "f8"),  # of the aggressor
+        ("liquidation", "f8"),  # 1: the venue says that the aggressor is a liquidation
         ("reach", "f8"),  # mid to the deepest price the aggressor printed at, fraction
         ("seconds", "f8"),  # duration of the bucket
         ("change", "f8"),  # log return of the mid over the bucket

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm import records
+from simmm import output_records, records
 from simmm.book import UNKNOWN
 from simmm.latency import LATENCY_FORMS
 from simmm.mail import next_request_ts, request
@@ -109,7 +109,7 @@ class Desk:
         self.venue = record(records.venue_dtype(model.state, slots, model.draws, model.levels))
         self.book = record(records.book_dtype(window))
         self.mail = record(records.Mail)
-        self.out = record(records.Outputs)
+        self.out = record(output_records.Outputs)
         self.tape = record(records.window_dtype(ROWS))
         self.venue["market"] = market
         write_settings(self.venue.settings, model)

@@ -13,7 +13,7 @@ import polars as pl
 from simmm.decoding import ready
 from simmm.errors import RunError, ScenarioError
 from simmm.market import MarketRules
-from simmm.records import (
+from simmm.output_records import (
     BeliefRow,
     EquityRow,
     FillRow,

@@ -1,14 +1,15 @@
 """Limits that no quote leaves without: finite, on step, whole lots, inside the position limit.
 
-What a strategy wrote (`records.Wanted`, floats) becomes targets (integers) or a fault that stops
-the run. Rounding never makes a quote more aggressive or larger than wanted.
+What a strategy wrote (`maker_records.Wanted`, floats) becomes targets (integers) or a fault that
+stops the run. Rounding never makes a quote more aggressive or larger than wanted.
 """
 
 from typing import Any
 
 from simmm.jit import kernel
+from simmm.maker_records import FAULT_LADDER, FAULT_NOT_FINITE, NO_FAULT
 from simmm.math import floor_int, is_finite
-from simmm.records import FAULT_LADDER, FAULT_NOT_FINITE, LADDER, NO_FAULT
+from simmm.records import LADDER
 from simmm.steps import round_down, round_up
 
 #: What lies within this of a whole number of quanta or lots is meant to be that number.

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from simmm.decoding import ready
+from simmm.scenario.estimators import Estimators
 from simmm.scenario.exchange import Account, Funding, Queue, Rules
 from simmm.scenario.latency import Latency
 from simmm.scenario.section import DAY_MS as _DAY_MS
@@ -226,38 +227,6 @@ class Venue(Section, frozen=True):
     ] = 250.0
 
 
-class Sigma(Section, frozen=True):
-    """Volatility estimator."""
-
-    clock_ms: Annotated[
-        float,
-        Meta(description="Interval of its returns.", ge=1.0, le=_DAY_MS, extra={"unit": "ms"}),
-    ] = 1000.0
-    half_life_s: Annotated[
-        float,
-        Meta(description="Memory.", ge=0.001, le=365 * _DAY_S, extra={"unit": "s"}),
-    ] = 300.0
-
-
-class Intensity(Section, frozen=True):
-    """Estimator of how often and how deep aggressors trade (A and κ)."""
-
-    half_life_s: Annotated[
-        float,
-        Meta(description="Memory.", ge=0.001, le=365 * _DAY_S, extra={"unit": "s"}),
-    ] = 600.0
-
-
-class Estimators(Section, frozen=True):
-    """What the maker learns from the feed."""
-
-    enabled: Annotated[
-        bool, Meta(description="Off: strategies read zeros for what is estimated.")
-    ] = True
-    sigma: Sigma = Sigma()
-    intensity: Intensity = Intensity()
-
-
 class Maker(Section, frozen=True, kw_only=True):
     """How quotes become orders, and the limit that none of them leaves without."""
 
@@ -311,7 +280,6 @@ class Maker(Section, frozen=True, kw_only=True):
             extra={"unit": "base units"},
         ),
     ]
-    estimators: Estimators = Estimators()
 
 
 class Strategy(Section, frozen=True, kw_only=True):
@@ -345,6 +313,7 @@ class Scenario(Section, frozen=True, kw_only=True):
     run: Run = Run()
     market: Market = Market()
     venue: Venue = Venue()
+    estimators: Estimators = Estimators()
     maker: Maker
     strategy: Strategy
 

@@ -23,15 +23,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from simmm.errors import RunError
-from simmm.records import (
-    INFO_MARKET_SHIFT,
-    KIND_MASK,
-    KIND_NAMES,
-    KIND_RANK,
-    NEVER,
-    IntentRow,
-    Response,
-)
+from simmm.output_records import IntentRow
+from simmm.records import INFO_MARKET_SHIFT, KIND_MASK, KIND_NAMES, KIND_RANK, NEVER, Response
 
 MAGIC = b"simmm journal 2\n"
 HEADER, STEP, NOTE, END = range(1, 5)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from simmm.feed import Feed, whole_numbers
-from simmm.records import Maker
+from simmm.maker_records import Maker
 from simmm.session.journal import Chains, Packet
 from simmm.simulation import Simulation
 

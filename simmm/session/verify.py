@@ -19,13 +19,8 @@ import pyarrow.parquet as pq
 from simmm.backtest import compile_notice
 from simmm.decoding import ready
 from simmm.errors import RunError
-from simmm.records import (
-    NEVER,
-    REQUEST_NAMES,
-    TIF_NAMES,
-    IntentRow,
-    Response,
-)
+from simmm.output_records import IntentRow
+from simmm.records import NEVER, REQUEST_NAMES, TIF_NAMES, Response
 from simmm.run_folder import partial_folder
 from simmm.scenario.times import iso
 from simmm.session.header import (

@@ -17,8 +17,8 @@ import numpy as np
 
 from simmm.errors import StrategyError
 from simmm.jit import INTERPRETED
+from simmm.maker_records import Event, MarketRecord, Wanted
 from simmm.nearest import suggestion
-from simmm.records import Event, MarketRecord, Wanted
 from simmm.strategy.findings import Finding, finding, module_of, text_of
 from simmm.strategy.flow import used_too_early
 from simmm.strategy.rules import (

@@ -34,8 +34,8 @@ class Strategy:
         The file's name without ``.py``.
     params, memory : Record
     quote : callable
-        ``quote(wanted, market, memory, params)`` on `records.Wanted`, `records.MarketRecord`,
-        ``memory.dtype`` and ``params.dtype``: a kernel.
+        ``quote(wanted, market, memory, params)`` on `maker_records.Wanted`,
+        `maker_records.MarketRecord`, ``memory.dtype`` and ``params.dtype``: a kernel.
     observe : callable or None
         ``observe(event, market, memory, params)``: a kernel, if the file has it.
     files : tuple of Path

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from simmm.jit import compiled, kernel
+from simmm.maker_records import Event, MarketRecord, Wanted
 from simmm.pointers import address_of, address_of_verb, call_verb, record_at, word_at
-from simmm.records import Event, MarketRecord, Wanted
 from simmm.strategy.load import Strategy, Verb
 
 #: What stands for a strategy's memory and parameters in compiled code: addresses.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm import records
+from simmm import output_records, records
 from simmm.latency import LATENCY_FORMS
 from simmm.math import stream_key
 from simmm.validation.live import Outcome, live_dtype
@@ -46,7 +46,7 @@ def simulate(
     live = np.zeros(1, live_dtype(places, window))
     book = np.zeros(1, records.book_dtype(window))
     mail = mail_record()
-    out = np.zeros(1, records.Outputs)
+    out = np.zeros(1, output_records.Outputs)
     replay = bind(model.queue.verbs) if interpreted else link(model.queue)
     for draw in range(runs):
         venue = venue_record(rows, model, places, stream_key(seed, f"fills {model.label} {draw}"))

@@ -12,6 +12,7 @@ from simmm.images import pass_image
 from simmm.jit import kernel
 from simmm.mail import next_request_ts
 from simmm.math import chain
+from simmm.output_records import FILLS, FUNDINGS, MIDS, ORDERS, PREDICTIONS, SAMPLES
 from simmm.reading import (
     octet,
     packet_info_of,
@@ -27,22 +28,16 @@ from simmm.reading import (
 from simmm.records import (
     BUY,
     DEPTH,
-    FILLS,
     FIRST,
-    FUNDINGS,
     INFO_LATE,
     INFO_MARKET_SHIFT,
     KIND_MASK,
-    MIDS,
     NEVER,
     NO_ASK,
     NO_BID,
     NO_KEY,
     NO_REASON,
     ORDER_SLOTS,
-    ORDERS,
-    PREDICTIONS,
-    SAMPLES,
     SIZES,
     SNAPSHOT,
     TRADE,

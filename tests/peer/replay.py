@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simmm import records
+from simmm import output_records, records
 from simmm.feed import Feed
 from simmm.jit import compiled, kernel
 from simmm.mail import next_request_ts, request
@@ -151,7 +151,7 @@ def fill_schedule(
     venues = np.zeros(1, records.venue_dtype(queue.state, draws=queue.draws, levels=queue.levels))
     books = np.zeros(1, records.book_dtype(window))
     mails = np.zeros(1, records.Mail)
-    outputs = np.zeros(1, records.Outputs)
+    outputs = np.zeros(1, output_records.Outputs)
     venue = venues.view(np.recarray)[0]
     venue["market"] = market.to_record()[0]
     write_settings(venue.settings, queue, n=power, **settings)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simmm.records import IntentRow, Response
+from simmm.output_records import IntentRow
+from simmm.records import Response
 from simmm.session.journal import END, FILE_NAME, MAGIC, NOTE, STEP
 from simmm.session.verify import verify
 from tests.session.journals import (

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from simmm.market import MarketRules
+from simmm.output_records import BeliefRow, EquityRow, FillRow, IntentRow, MidRow, OrderRow
 from simmm.records import (
     ALO,
     CANCELLED,
@@ -21,12 +22,6 @@ from simmm.records import (
     TAKER,
     UNSEEN,
     WOULD_CROSS,
-    BeliefRow,
-    EquityRow,
-    FillRow,
-    IntentRow,
-    MidRow,
-    OrderRow,
 )
 
 S = 1_000_000_000

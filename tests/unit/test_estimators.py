@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from simmm.estimators import clock_volatility as volatility
 from simmm.estimators import reach as intensity
 from simmm.jit import INTERPRETED, compiled, records
+from simmm.maker_records import MarketRecord
 from simmm.math import exp, exponential, mix, normal, uniform
-from simmm.records import Intensity, MarketRecord, Sigma
+from simmm.records import Intensity, Sigma
 
 NS = 1_000_000_000
 WORLDS = 10 if INTERPRETED else 600

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simmm import records
+from simmm import maker_records
+from simmm.maker_records import FAULT_LADDER, FAULT_NOT_FINITE, NO_FAULT
 from simmm.market import MarketRules
-from simmm.records import FAULT_LADDER, FAULT_NOT_FINITE, LADDER, NO_FAULT
+from simmm.records import LADDER
 from simmm.risk.limits import is_large_enough, no_fault, set_targets, whole_lots
 from tests.hand import WHOLE, record
 
@@ -19,7 +20,7 @@ Wish = tuple[float, float]  # price in quanta, size in lots
 
 
 def _maker(max_position: int = 1000, position: int = 0, **rules: Any) -> Any:
-    maker = record(records.Maker)
+    maker = record(maker_records.Maker)
     maker["market"] = MarketRules(symbol="HAND", **{**WHOLE, **rules}).to_record()[0]
     maker.max_position = max_position
     maker.position = position

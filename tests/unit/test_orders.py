@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simmm import records
+from simmm import maker_records, output_records, records
 from simmm.market import MarketRules
 from simmm.orders.reconcile import has_taker, reconcile, send_new
 from simmm.orders.table import exposure, is_full, on_response, place
@@ -42,9 +42,9 @@ class Desk:
     """A maker's table of orders, and what it sends."""
 
     def __init__(self, *, modify: bool = False, replace_all: bool = False, **rules: Any) -> None:
-        self.maker = record(records.Maker)
+        self.maker = record(maker_records.Maker)
         self.mail = record(records.Mail)
-        self.out = record(records.Outputs)
+        self.out = record(output_records.Outputs)
         market = MarketRules(symbol="HAND", **{**WHOLE, **rules})
         self.maker["market"] = market.to_record()[0]
         self.maker.max_position = 1000

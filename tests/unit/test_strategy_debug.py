@@ -28,7 +28,7 @@ SCRIPT = """
     import sys
     from pathlib import Path
     import numpy as np
-    from simmm.records import MarketRecord, Wanted
+    from simmm.maker_records import MarketRecord, Wanted
     from simmm.strategy.load import load_strategy
     seen = []
     sys.breakpointhook = lambda: seen.append(sys._getframe(1).f_locals["x"])

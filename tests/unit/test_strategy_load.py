@@ -9,8 +9,9 @@ import pytest
 
 from simmm.errors import ScenarioError, StrategyError
 from simmm.jit import INTERPRETED, compiled
+from simmm.maker_records import MarketRecord, Wanted
 from simmm.math import mix
-from simmm.records import LADDER, MarketRecord, Wanted
+from simmm.records import LADDER
 from simmm.strategy import Field, record
 from simmm.strategy.faults import check_compiles, compiled_arithmetic, explain
 from simmm.strategy.load import load_strategy

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 #: `assumed`: the model's own world, in which its interval must cover as often as it says.
-#: `changing`: the truth jumps once; lag is measured, coverage is told. `quiet`: nothing happens, alarms
-#: are false. `violated`: the model is wrong there, and how wrong is told.
+#: `changing`: the truth jumps once; lag is measured, coverage is told. `quiet`: nothing happens,
+#: alarms are false. `violated`: the model is wrong there, and how wrong is told.
 Kind = Literal["assumed", "changing", "quiet", "violated"]
 
 

@@ -1,0 +1,89 @@
+"""The scenario's section on estimators, made from what each estimator declares."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from simmm.estimators.catalogue import ESTIMATORS, Estimator
+from simmm.estimators.declare import Parameter
+from simmm.scenario.section import DAY_MS, Section
+
+
+def _field(name: str, spec: Parameter) -> tuple[str, Any, Any]:
+    told = spec.doc[:1].upper() + spec.doc[1:] + "."
+    extra = {"unit": spec.unit} if spec.unit else {}
+    meta = Meta(description=told, ge=spec.low, le=spec.high, extra=extra)
+    kind = int if isinstance(spec.default, int) else float
+    return (name, Annotated[kind, meta], spec.default)
+
+
+def _section(entry: Estimator) -> type[Section]:
+    fields = [_field(name, spec) for name, spec in entry.parameters.fields.items()]
+    made = msgspec.defstruct(
+        "".join(part.title() for part in entry.name.split("_")),
+        fields,
+        bases=(Section,),
+        frozen=True,
+        forbid_unknown_fields=True,
+        module=__name__,
+    )
+    made.__doc__ = entry.title
+    return made
+
+
+def _sections() -> list[tuple[str, Any, Any]]:
+    found = []
+    for entry in ESTIMATORS:
+        if entry.parameters.fields:
+            section = _section(entry)
+            found.append((entry.name, section, section()))
+    return found
+
+
+class _Common(Section, frozen=True):
+    enabled: Annotated[
+        bool,
+        Meta(description="Off: nothing is estimated, and strategies read what is known without."),
+    ] = True
+    clock_ms: Annotated[
+        float,
+        Meta(
+            description="Interval at which estimators look at the book and do their long work.",
+            ge=1.0,
+            le=DAY_MS,
+            extra={"unit": "ms"},
+        ),
+    ] = 1000.0
+    record_s: Annotated[
+        float,
+        Meta(
+            description="Interval at which all beliefs are written down (table `estimates`); "
+            "rounded to whole `run.sample_s`.",
+            ge=0.001,
+            le=DAY_MS / 1000.0,
+            extra={"unit": "s"},
+        ),
+    ] = 5.0
+
+
+Estimators: Any = msgspec.defstruct(
+    "Estimators",
+    _sections(),
+    bases=(_Common,),
+    frozen=True,
+    forbid_unknown_fields=True,
+    module=__name__,
+)
+Estimators.__doc__ = "What the maker believes: one part an estimator, see docs/estimators.md."
+
+
+def parameters_of(section: Any) -> dict[str, dict[str, float | int]]:
+    """Return the values of all parameters by estimator."""
+    return {
+        entry.name: msgspec.structs.asdict(getattr(section, entry.name))
+        for entry in ESTIMATORS
+        if entry.parameters.fields
+    }
