@@ -40,6 +40,7 @@ COMPARISONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "bare-images": ("images", "bare", ()),
     "quotes-images": ("images", "quotes", ()),
     "account": ("plain", "quotes", ("--account",)),
+    "estimators": ("plain", "bare", ("--estimators",)),
 }
 LEAST_PAIRS, PAIRS = 5, 7
 Result = dict[str, Any]

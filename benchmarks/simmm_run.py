@@ -10,7 +10,8 @@
 
 ``--queue`` names the queue model, ``power`` with n = 3 unless told. ``--account`` switches on all
 of Hyperliquid's exchange: its rules for BTC, blocks, fee tiers, funding, margin and the count of
-requests. Budget of requests and deposit are so high that nothing is refused.
+requests. Budget of requests and deposit are so high that nothing is refused. ``--estimators``
+switches on all estimators, at their defaults; all of them are read at each quote step.
 
 What runs is the entry that every backtest runs, its columns whole in memory. The time is that of
 feeding it, of the compiled calls and of taking what they put out from their buffers, after a first
@@ -21,7 +22,7 @@ is what of the time the thread spent on a processor.
 Beside the peer's work simmm also does, in the time that is measured: a hash chain over fills,
 account and intents; rows of every fill, order, intent and change of the mid; each second a sample
 of the account and of the maker's beliefs; limits and reconciliation; time quoted at the touch.
-Estimators are off. The peer fills whole orders only, simmm fills them in part, so that numbers of
+Estimators are off unless asked for. The peer fills whole orders only, simmm fills them in part, so that numbers of
 fills differ; ``orders_filled`` is the figure to compare with the peer's fills.
 """
 
@@ -38,6 +39,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from simmm_tape import NAME, market_rules
 
+from simmm.estimators.observation import KINDS
 from simmm.exchange_settings import ExchangeSettings, settings_of
 from simmm.records import FILLED
 from simmm.rules import dates, venue_rules
@@ -93,7 +95,11 @@ def hyperliquid(first_ts: int) -> ExchangeSettings:
 
 
 def make_settings(
-    first_local_ts: int, last_local_ts: int, queue: str = QUEUE, account: bool = False
+    first_local_ts: int,
+    last_local_ts: int,
+    queue: str = QUEUE,
+    account: bool = False,
+    estimate: bool = False,
 ) -> Settings:
     """Give the settings of all cases: the first quote falls one step after the first row."""
     return Settings(
@@ -104,7 +110,7 @@ def make_settings(
         max_position_lots=10**12,
         requote_ns=STEP_NS,
         sample_ns=SAMPLE_NS,
-        estimate=False,
+        estimate=estimate,
         replace_all=True,
         queue=queue,
         queue_n=QUEUE_POWER,
@@ -124,10 +130,13 @@ class Run(NamedTuple):
     cpu_s: float
 
 
-def simulate(case: str, chunk: Chunk, queue: str, account: bool = False) -> Run:
+def simulate(
+    case: str, chunk: Chunk, queue: str, account: bool = False, estimate: bool = False
+) -> Run:
     """Run a case over a whole tape under a queue model."""
     strategy = load_strategy(Path(__file__).with_name("strategies") / STRATEGIES[case])
-    settings = make_settings(int(chunk.arrival_ts[0]), int(chunk.arrival_ts[-1]), queue, account)
+    first_ts, last_ts = int(chunk.arrival_ts[0]), int(chunk.arrival_ts[-1])
+    settings = make_settings(first_ts, last_ts, queue, account, estimate)
     simulation = Simulation([market_rules()], strategy, strategy.params.filled({}), settings)
     counts: dict[str, int] = {}
     filled = 0
@@ -145,16 +154,19 @@ def simulate(case: str, chunk: Chunk, queue: str, account: bool = False) -> Run:
     return Run(simulation, counts, filled, wall_s, cpu_s)
 
 
-def time_case(case: str, chunk: Chunk, queue: str = QUEUE, account: bool = False) -> dict[str, Any]:
+def time_case(
+    case: str, chunk: Chunk, queue: str = QUEUE, account: bool = False, estimate: bool = False
+) -> dict[str, Any]:
     """Run `case` over a tape and give its counts, wall time and the process's peak memory."""
-    simulate(case, head_of(chunk, WARM_UP_PACKETS), queue, account)
-    run = simulate(case, chunk, queue, account)
+    simulate(case, head_of(chunk, WARM_UP_PACKETS), queue, account, estimate)
+    run = simulate(case, chunk, queue, account, estimate)
     venue, maker = run.simulation.venues[0], run.simulation.makers[0]
     rows = len(chunk.tag)
     return {
         "case": case,
         "queue": queue,
         "account": account,
+        "heard": dict(zip(KINDS, maker["stack"]["heard"].tolist(), strict=False)),
         "rows": rows,
         "wall_s": round(run.wall_s, 6),
         "cpu_s": round(run.cpu_s, 6),
@@ -176,13 +188,15 @@ def main() -> int:
     parser.add_argument("tape", type=Path)
     parser.add_argument("--queue", default=QUEUE, help="queue model")
     parser.add_argument("--account", action="store_true", help="all of Hyperliquid's exchange")
+    parser.add_argument("--estimators", action="store_true", help="all estimators on")
     arguments = parser.parse_args()
     path = arguments.tape / NAME
     if not path.exists():
         # Converting here would count in the peak memory that is reported.
         parser.error(f"{arguments.tape}: has no {NAME}; run simmm_tape.py on it first")
     chunk = whole_tape(path)
-    print(json.dumps(time_case(arguments.case, chunk, arguments.queue, arguments.account)))
+    chosen = (arguments.case, chunk, arguments.queue, arguments.account, arguments.estimators)
+    print(json.dumps(time_case(*chosen)))
     return 0
 
 

@@ -1,10 +1,15 @@
 """GLFT quotes: a spread from how arrivals thin out with distance, skewed against inventory.
 
-Uses the estimates of volatility, kappa and arrival rate in the market record, and wants nothing
-until all three are known. Inventory counts in orders, so `gamma` has the unit of kappa.
+Uses the beliefs of volatility, kappa and arrival rate in the market record, and wants nothing until
+the estimators are warm. Inventory counts in orders, so `gamma` has the unit of kappa.
+
+What is uncertain widens the quotes. If kappa may be any of a Gamma law with mean k and coefficient
+of variation v, the distance d that maximises d E[exp(-kappa d)] is 1 / (k (1 - v^2)); the risk of
+what is held goes with E[sigma^2] = sigma^2 + sd^2. In a cascade the estimators raise sigma and
+lower kappa at once, and where own fills stay away `starved_spread_factor` widens the spread.
 """
 
-from simmm.math import clip, round_int
+from simmm.math import clip, round_int, sqrt
 from simmm.quoting.glft import arrival_after_fee, distances, half_spread_and_skew
 from simmm.strategy import Field, record
 
@@ -19,6 +24,9 @@ Params = record(
     improve_steps=Field(
         1, unit="valid steps", low=0, doc="how far a quote may be better than the own touch"
     ),
+    uncertainty=Field(
+        1.0, low=0.0, high=1.0, doc="how much of what is uncertain counts; 0 takes means for truth"
+    ),
     widest_bps=Field(100.0, unit="bps", low=0.0, high=5000.0, doc="farthest quote from the mid"),
 )
 
@@ -30,24 +38,38 @@ Memory = record(
 
 
 def quote(wanted, market, memory, params):
-    if market.sigma_age_ns < 0 or market.kappa_age_ns < 0 or market.arrival_age_ns < 0:
+    if market.warm == 0.0:
+        return
+    sigma, kappa = cautious(market, params)
+    if sigma <= 0.0 or kappa <= 0.0 or market.arrival <= 0.0:
         return
     quantity = round_int(params.order_size / market.lot)
     if quantity < 1:
         return
     held = market.position / quantity
     fee = market.maker_fee
-    net_arrival = arrival_after_fee(market.arrival, market.kappa, fee)
+    net_arrival = arrival_after_fee(market.arrival, kappa, fee)
     half_spread, slope = half_spread_and_skew(
-        market.sigma, market.kappa, net_arrival, params.gamma, 1.0, params.gamma
+        sigma, kappa, net_arrival, params.gamma, 1.0, params.gamma
     )
     if half_spread <= 0.0:
         return
+    half_spread *= market.starved_spread_factor
     below, above = distances(half_spread + fee, slope, 1.0, held)
     memory.half_spread_bps = (half_spread + fee + 0.5 * slope) * 10_000.0
     memory.skew_bps = -held * slope * 10_000.0
     memory.slope_bps = slope * 10_000.0
     place(wanted, market, params, below, above, quantity)
+
+
+def cautious(market, params):
+    """Return sigma and kappa to quote with, given how uncertain they are."""
+    sd = params.uncertainty * market.sigma_effective_sd
+    sigma = sqrt(market.sigma_effective * market.sigma_effective + sd * sd)
+    if market.kappa <= 0.0:
+        return sigma, 0.0
+    variation = params.uncertainty * market.kappa_sd / market.kappa
+    return sigma, market.kappa * (1.0 - min(variation * variation, 0.75))
 
 
 def place(wanted, market, params, below, above, quantity):
