@@ -22,8 +22,8 @@ is what of the time the thread spent on a processor.
 Beside the peer's work simmm also does, in the time that is measured: a hash chain over fills,
 account and intents; rows of every fill, order, intent and change of the mid; each second a sample
 of the account and of the maker's beliefs; limits and reconciliation; time quoted at the touch.
-Estimators are off unless asked for. The peer fills whole orders only, simmm fills them in part, so that numbers of
-fills differ; ``orders_filled`` is the figure to compare with the peer's fills.
+Estimators are off unless asked for. The peer fills whole orders only, simmm fills them in part, so
+that numbers of fills differ; ``orders_filled`` is the figure to compare with the peer's fills.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import polars as pl
 
+from simmm.estimators.catalogue import BELIEFS
 from simmm.market import MarketRules
 from simmm.output_records import FundingRow, PredictionRow
 from simmm.records import (
@@ -214,6 +215,25 @@ def beliefs(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+def estimates(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
+    """One row an interval of all beliefs, in their own units; null where no data spoke yet.
+
+    Prices (`microprice`, `fair_price`) are in quote currency. Columns of a belief ``x`` are ``x``,
+    ``x_sd``, ``x_low``, ``x_high`` and ``x_age_s``.
+    """
+    columns = {"time": _time(raw["now_ns"])}
+    for belief in BELIEFS.values():
+        age = f"{belief.name}_age_ns"
+        if age not in raw.columns:
+            continue
+        unknown = raw[age] < 0
+        for name in belief.fields[:-1]:
+            value = units.price(raw[name]) if belief.price_power == 1.0 else raw[name]
+            columns[name] = _unless(value, unknown)
+        columns[f"{belief.name}_age_s"] = _unless(raw[age] / 1e9, unknown)
+    return pl.DataFrame(columns)
+
+
 def mids(raw: pl.DataFrame, units: Units) -> pl.DataFrame:
     """One row a change of the mid at the exchange."""
     mid = _unless(units.half_price(raw["mid2"]), raw["mid2"] <= 0)
@@ -259,13 +279,18 @@ FRAMES: dict[str, Frame] = {
     "intents": intents,
     "equity": equity,
     "beliefs": beliefs,
+    "estimates": estimates,
     "mids": mids,
     "memory": memory,
     "funding": funding,
     "predictions": predictions,
 }
 #: Tables that a run may not have: their columns as they are stored.
-PERHAPS = {"funding": FundingRow, "predictions": PredictionRow}
+PERHAPS = {
+    "funding": FundingRow,
+    "predictions": PredictionRow,
+    "estimates": np.dtype([("now_ns", "i8")]),
+}
 
 
 def _times(values: pl.Series, unit: Fraction) -> pl.Series:

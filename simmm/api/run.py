@@ -96,6 +96,11 @@ class Run:
         return self._frame("beliefs")
 
     @cached_property
+    def estimates(self) -> pl.DataFrame:
+        """One row an interval of all that the maker believed, with intervals and ages."""
+        return self._frame("estimates")
+
+    @cached_property
     def mids(self) -> pl.DataFrame:
         """One row a change of the exchange's mid."""
         return self._frame("mids")
@@ -123,8 +128,8 @@ class Run:
         Parameters
         ----------
         table
-            ``fills``, ``orders``, ``intents``, ``equity``, ``beliefs``, ``mids``, ``memory``,
-            ``funding`` or ``predictions``.
+            ``fills``, ``orders``, ``intents``, ``equity``, ``beliefs``, ``estimates``, ``mids``,
+            ``memory``, ``funding`` or ``predictions``.
             Its rows are those of the frame of that name, in the same order.
         """
         if table not in FRAMES:

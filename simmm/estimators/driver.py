@@ -73,7 +73,7 @@ class Driver:
         given = given or {}
         known = np.zeros(len(observations) if given else 0, self.record.dtype)
         for name, values in given.items():
-            known[name] = values
+            known[name] = np.asarray(values)
         found = np.zeros(len(observations) // every, self.record.dtype)
         _, run = _entries(self.estimator.name)
         run(*self._arguments(), records(observations), records(known), records(found), every)

@@ -135,6 +135,7 @@ class Run:
     mids: Columns
     predictions: Columns | None = None
     funding: Columns | None = None
+    estimates: Columns | None = None  # all beliefs, by their names in the market record
 
     @property
     def money_scale(self) -> int:
@@ -203,6 +204,8 @@ def read_run(folder: str | Path) -> Run:
     for name, dtype in _PERHAPS.items():
         if (folder / f"{name}.parquet").exists():
             tables[name] = _read_table(folder / f"{name}.parquet", dtype, dtype.names or ())
+    if (path := folder / "estimates.parquet").exists():
+        tables["estimates"] = _read_estimates(path)
     for name in (*_SORTED, *(name for name in _PERHAPS if name in tables)):
         ts = tables[name]["ts"]
         if len(ts) and (back := np.flatnonzero(np.diff(ts) < 0)).size:
@@ -211,6 +214,24 @@ def read_run(folder: str | Path) -> Run:
                 "the file was changed after the run, run the backtest again"
             )
     return Run(folder=folder, info=info, market=market, **tables)
+
+
+def _read_estimates(path: Path) -> Columns:
+    """Whatever beliefs the run had; which there are depends on simmm's version."""
+    frame = _readable(path, None)
+    if "now_ns" not in frame.columns:
+        raise RunError(f"{path}: field 'now_ns' is missing; run the backtest again")
+    return {name: frame[name].to_numpy() for name in frame.columns}
+
+
+def _readable(path: Path, columns: list[str] | None) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path, columns=columns)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RunError(
+            f"{path}: not readable as Parquet ({first}); run the backtest again"
+        ) from None
 
 
 def _read_info(path: Path) -> RunInfo:
@@ -235,12 +256,9 @@ def _read_table(path: Path, dtype: np.dtype, used: tuple[str, ...]) -> Columns:
         raise RunError(f"{path}: missing; the run did not finish or the folder was changed")
     try:
         known = pl.read_parquet_schema(path)
-        frame = pl.read_parquet(path, columns=[name for name in wanted if name in known])
-    except (OSError, pl.exceptions.PolarsError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise RunError(
-            f"{path}: not readable as Parquet ({first}); run the backtest again"
-        ) from None
+    except (OSError, pl.exceptions.PolarsError):
+        known = {}  # and the next line says why
+    frame = _readable(path, [name for name in wanted if name in known])
     assert dtype.names is not None
     columns: Columns = {}
     for name in dtype.names:

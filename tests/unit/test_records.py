@@ -7,12 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from simmm import records
+from simmm import maker_records, output_records, records
 from simmm.venue.queue import published, queue_model
 
 
 def _dtypes() -> dict[str, np.dtype]:
-    found = {name: value for name, value in vars(records).items() if isinstance(value, np.dtype)}
+    found = {
+        name: value
+        for module in (records, maker_records, output_records)
+        for name, value in vars(module).items()
+        if isinstance(value, np.dtype)
+    }
     found["book"] = records.book_dtype(16)
     found["window"] = records.window_dtype(16)
     found["queue state"] = published.State
