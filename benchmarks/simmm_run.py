@@ -166,7 +166,7 @@ def time_case(
         "case": case,
         "queue": queue,
         "account": account,
-        "heard": dict(zip(KINDS, maker["stack"]["heard"].tolist(), strict=False)),
+        "heard": dict(zip(KINDS, run.simulation.stacks[0]["heard"].tolist(), strict=False)),
         "rows": rows,
         "wall_s": round(run.wall_s, 6),
         "cpu_s": round(run.cpu_s, 6),

@@ -23,6 +23,7 @@ from simmm.maker import (
     ignore,
     next_timer_ts,
     open_maker,
+    start_estimators,
     step_packet,
     step_response,
     step_timer,
@@ -70,11 +71,12 @@ def link(queue: QueueModel) -> Advance:
     Returns
     -------
     callable
-        ``advance(windows, venues, venue_books, makers, maker_books, mails, memories, params,
-        outputs, memory_rows)``: record arrays of one element, but one book per market and, where
-        the venue learns from the feed, two windows: the venue's and the maker's. Memories and
-        params are `strategy.native.Handles`, memory_rows int64 words. It moves the state in place
-        as far as it can and says why it returned in ``windows[0].status``.
+        ``advance(windows, venues, venue_books, makers, maker_books, mails, stacks, memories,
+        params, outputs, memory_rows)``: record arrays of one element, but one book per market and,
+        where the venue learns from the feed, two windows: the venue's and the maker's. Stacks are
+        `estimators.native.StackHandle`, memories and params `strategy.native.Handles`, memory_rows
+        int64 words. It moves the state in place as far as it can and says why it returned in
+        ``windows[0].status``.
     """
     with global_compiler_lock:  # threads share one entry
         return _linked(queue.verbs)
@@ -102,6 +104,7 @@ def _engine(
         makers: Any,
         maker_books: Any,
         mails: Any,
+        stacks: Any,
         memories: Any,
         params: Any,
         outputs: Any,
@@ -114,9 +117,11 @@ def _engine(
         venue = venues[0]
         maker = makers[0]
         mail = mails[0]
+        stack = stacks[0]
         memory = memories[0]
         param = params[0]
         out = outputs[0]
+        start_estimators(stack, maker)
         plain = maker.observes + maker.quote_on_packet == 0
         least_entry_ns = least_ns(mail)
         while True:
@@ -213,7 +218,7 @@ def _engine(
                     until = min(min(response_due, timer_due), min(tell_due, maker.end_ts))
                     while True:
                         if plain:  # then the venue has nothing to learn from it
-                            see_packets(maker, maker_books[0], window, until)
+                            see_packets(stack, maker, maker_books[0], window, until)
                         if window.arrival == window.arrival_hi:
                             break
                         due = arrival_ts_of(window, window.arrival)
@@ -225,6 +230,7 @@ def _engine(
                         step_packet(
                             quote,
                             observe,
+                            stack,
                             maker,
                             maker_books,
                             mail,
@@ -245,18 +251,29 @@ def _engine(
                     if window.arrival < window.arrival_hi:
                         arrival_due = arrival_ts_of(window, window.arrival)
                     if response_due < arrival_due and response_due <= min(timer_due, limit):
-                        step_response(quote, observe, maker, maker_books, mail, out, memory, param)
+                        step_response(
+                            quote, observe, stack, maker, maker_books, mail, out, memory, param
+                        )
                         while (
                             next_response_ts(mail) == response_due
                             and maker_has_room(out)
                             and maker.fault == NO_FAULT
                         ):
                             step_response(
-                                quote, observe, maker, maker_books, mail, out, memory, param
+                                quote, observe, stack, maker, maker_books, mail, out, memory, param
                             )
                     elif timer_due < min(arrival_due, response_due) and timer_due <= limit:
                         step_timer(
-                            quote, keep, maker, maker_books, mail, out, memory, param, memory_rows
+                            quote,
+                            keep,
+                            stack,
+                            maker,
+                            maker_books,
+                            mail,
+                            out,
+                            memory,
+                            param,
+                            memory_rows,
                         )
                     elif (window.final or window.bound_ts > maker.end_ts) and (
                         believed.final or believed.held == 0

@@ -8,7 +8,7 @@ are handed in by `engine.link`.
 from typing import Any
 
 from simmm.book import best_ask, best_bid
-from simmm.estimators import stack as estimators
+from simmm.estimators import native as estimators
 from simmm.jit import kernel
 from simmm.maker_records import EVENT_CONTEXT, EVENT_FILL, EVENT_GAP, EVENT_PACKET, EVENT_TRADE
 from simmm.math import chain
@@ -42,6 +42,14 @@ from simmm.views import see_rows
 
 
 @kernel
+def start_estimators(stack: Any, maker: Any) -> None:
+    """Let the estimators know nothing, once."""
+    if maker.begun == 0:
+        maker.begun = 1
+        estimators.start(stack, maker.o, maker.record)
+
+
+@kernel
 def has_room(out: Any) -> bool:
     """Return whether the buffers surely hold what one event may write."""
     return (
@@ -65,6 +73,7 @@ def next_timer_ts(maker: Any) -> int:
 def step_packet(
     quote: Any,
     observe: Any,
+    stack: Any,
     maker: Any,
     books: Any,
     mail: Any,
@@ -85,18 +94,18 @@ def step_packet(
     book = books[market]
     if kind == TRADE:
         if market == 0 and (maker.estimate or maker.observes):
-            _see_trades(observe, maker, memory, params, window, row, end, packet_ts)
+            _see_trades(observe, stack, maker, memory, params, window, row, end, packet_ts)
     elif kind == CONTEXT:
-        _see_context(maker, window, row, end, market, packet_ts)
+        _see_context(stack, maker, window, row, end, market, packet_ts)
         if market == 0:
             _tell(observe, maker, memory, params, EVENT_CONTEXT, packet_ts, 0, 0, 0, 0, 0)
     else:
         see_rows(book, window, row, end, packet_ts)
         if market == 0:
             if maker.estimate:
-                see_touch(maker, book, packet_ts)
+                see_touch(stack, maker, book, packet_ts)
             if kind == GAP:
-                _see_gap(observe, maker, memory, params, window, row, packet_ts)
+                _see_gap(observe, stack, maker, memory, params, window, row, packet_ts)
     if info & INFO_END:
         if market == 0:
             maker.last_packet_ts = now
@@ -106,16 +115,23 @@ def step_packet(
             fill_touch(maker, books[0])
             _tell(observe, maker, memory, params, EVENT_PACKET, packet_ts, market, 0, 0, 0, 0)
         if maker.quote_on_packet and market == 0:
-            quote_step(quote, maker, books, mail, out, memory, params)
+            quote_step(quote, stack, maker, books, mail, out, memory, params)
 
 
 @kernel
 def _see_gap(
-    observe: Any, maker: Any, memory: Any, params: Any, window: Any, row: int, packet_ts: int
+    observe: Any,
+    stack: Any,
+    maker: Any,
+    memory: Any,
+    params: Any,
+    window: Any,
+    row: int,
+    packet_ts: int,
 ) -> None:
     maker.record.gaps += 1
     if maker.estimate:
-        see_gap(maker, packet_ts)
+        see_gap(stack, maker, packet_ts)
     px, lots = px_of(window, row), qty_of(window, row)
     _tell(observe, maker, memory, params, EVENT_GAP, packet_ts, 0, 0, px, lots, 0)
 
@@ -154,6 +170,7 @@ def _tell(
 @kernel
 def _see_trades(
     observe: Any,
+    stack: Any,
     maker: Any,
     memory: Any,
     params: Any,
@@ -166,14 +183,16 @@ def _see_trades(
     for i in range(row, end):
         tag = int(tag_of(window, i))
         px, lots = px_of(window, i), qty_of(window, i)
-        see_trade(maker, tag, px, lots, packet_ts)
+        see_trade(stack, maker, tag, px, lots, packet_ts)
         if tag & KIND_MASK == TRADE:
             side = 1 if tag & BUY else -1
             _tell(observe, maker, memory, params, EVENT_TRADE, packet_ts, 0, side, px, lots, tag)
 
 
 @kernel
-def _see_context(maker: Any, window: Any, row: int, end: int, market: int, packet_ts: int) -> None:
+def _see_context(
+    stack: Any, maker: Any, window: Any, row: int, end: int, market: int, packet_ts: int
+) -> None:
     """Read mark, oracle, funding and open interest; of other markets for the estimators alone."""
     record = maker.record
     mark, open_interest = 0.0, 0.0
@@ -195,7 +214,7 @@ def _see_context(maker: Any, window: Any, row: int, end: int, market: int, packe
         record.mark = mark if mark > 0.0 else record.mark
         record.open_interest = open_interest if open_interest > 0.0 else record.open_interest
     if maker.estimate:
-        see_context(maker, market, packet_ts, mark, open_interest)
+        see_context(stack, maker, market, packet_ts, mark, open_interest)
 
 
 @kernel
@@ -213,6 +232,7 @@ def _see_reference(maker: Any, book: Any, market: int) -> None:
 def step_response(
     quote: Any,
     observe: Any,
+    stack: Any,
     maker: Any,
     books: Any,
     mail: Any,
@@ -231,7 +251,7 @@ def step_response(
     on_response(maker, response)
     if response.kind == FILLED:
         if maker.estimate:
-            see_fill(maker, response)
+            see_fill(stack, maker, response)
         _tell(
             observe,
             maker,
@@ -246,7 +266,7 @@ def step_response(
             response.marks,
         )
         if maker.quote_on_fill:
-            quote_step(quote, maker, books, mail, out, memory, params)
+            quote_step(quote, stack, maker, books, mail, out, memory, params)
 
 
 @kernel
@@ -274,6 +294,7 @@ def _chain_response(h: int, response: Any) -> int:
 def step_timer(
     quote: Any,
     keep: Any,
+    stack: Any,
     maker: Any,
     books: Any,
     mail: Any,
@@ -287,20 +308,20 @@ def step_timer(
     maker.now = now
     if maker.next_clock_ts == now:
         maker.next_clock_ts += maker.clock_ns
-        see_clock(maker, books[0])
+        see_clock(stack, maker, books[0])
     elif maker.next_requote_ts == now:
         maker.next_requote_ts += maker.requote_ns
-        quote_step(quote, maker, books, mail, out, memory, params)
+        quote_step(quote, stack, maker, books, mail, out, memory, params)
     else:
         maker.next_record_ts += maker.record_ns
-        _record_beliefs(keep, maker, books[0], out, memory, memory_rows)
+        _record_beliefs(keep, stack, maker, books[0], out, memory, memory_rows)
 
 
 @kernel
 def _record_beliefs(
-    keep: Any, maker: Any, book: Any, out: Any, memory: Any, memory_rows: Any
+    keep: Any, stack: Any, maker: Any, book: Any, out: Any, memory: Any, memory_rows: Any
 ) -> None:
-    fill_record(maker, book)
+    fill_record(stack, maker, book)
     record = maker.record
     row = out.beliefs[out.n_beliefs]
     row.ts = maker.now
@@ -329,11 +350,13 @@ def ignore(event: Any, market: Any, memory: Any, params: Any) -> None:
 
 @kernel
 def open_maker(maker: Any) -> None:
-    """Make a maker that knows nothing; times, settings and parameters are written by the caller."""
+    """Make a maker that knows nothing; times, settings and parameters are written by the caller.
+
+    Its estimators start with the first call of `advance`, compiled: they have much to clear.
+    """
     open_quiet(maker)
     maker.touch_bid = NO_BID
     maker.touch_ask = NO_ASK
-    estimators.start(maker.stack, maker.record)
     maker.next_id = 1
     if maker.tif == IOC:
         maker.tif = ALO

@@ -3,8 +3,7 @@
 import numpy as np
 
 from simmm.estimators.catalogue import belief_columns
-from simmm.estimators.observation import REFERENCES
-from simmm.estimators.stack import Stack
+from simmm.estimators.observation import REFERENCES, Observation
 from simmm.records import (
     BLOCKS,
     LADDER,
@@ -133,7 +132,8 @@ Maker = np.dtype(
         ("too_small", "i8"),  # wanted levels dropped: below a lot or the minimum notional
         ("no_place", "i8"),  # orders not sent because the table was full
         ("blind_steps", "i8"),  # quote steps skipped because a side was unknown
-        ("stack", Stack),
+        ("begun", "i8"),  # 1: the estimators have started
+        ("o", Observation),  # what the estimators are told
         ("clock_ns", "i8"),  # of the estimators
         ("samples", "i8"),  # rows of beliefs so far
         ("estimates_every", "i8"),  # samples from one row of all beliefs to the next

@@ -3,7 +3,7 @@
 from typing import Any
 
 from simmm.book import best_ask, best_bid, cell_of, in_window, key_of, shown
-from simmm.estimators import stack as estimators
+from simmm.estimators import native as estimators
 from simmm.estimators.observation import (
     AGGRESSOR,
     ASK,
@@ -40,19 +40,19 @@ SCAN = 512  # prices a side that are looked at for levels
 
 
 @kernel
-def _tell(maker: Any, kind: int, packet_ts: int) -> None:
-    o = maker.stack.o
+def _tell(stack: Any, maker: Any, kind: int, packet_ts: int) -> None:
+    o = maker.o
     o.kind = kind
     o.now = maker.now
     o.exch_ts = packet_ts
     o.market = 0
-    estimators.hear(maker.stack, maker.record)
+    estimators.hear(stack, maker.o, maker.record)
 
 
 @kernel
 def _set_touch(maker: Any, bid: int, ask: int) -> None:
     """Write mid, half spread and step of a touch into the observation; 0 if a side is unknown."""
-    o = maker.stack.o
+    o = maker.o
     o.mid = 0.0
     o.half_spread = 0.0
     o.step = 0.0
@@ -75,7 +75,7 @@ def _set_touch_lots(o: Any, book: Any, bid: int, ask: int) -> None:
 
 
 @kernel
-def see_touch(maker: Any, book: Any, packet_ts: int) -> None:
+def see_touch(stack: Any, maker: Any, book: Any, packet_ts: int) -> None:
     """After a packet: if the best bid or ask changed, remember what was before and tell it."""
     bid = best_bid(book)
     ask = best_ask(book)
@@ -85,25 +85,27 @@ def see_touch(maker: Any, book: Any, packet_ts: int) -> None:
     maker.touch_bid = bid
     maker.touch_ask = ask
     _set_touch(maker, bid, ask)
-    _set_touch_lots(maker.stack.o, book, bid, ask)
-    _tell(maker, TOUCH, packet_ts)
+    _set_touch_lots(maker.o, book, bid, ask)
+    _tell(stack, maker, TOUCH, packet_ts)
 
 
 @kernel
-def see_gap(maker: Any, packet_ts: int) -> None:
+def see_gap(stack: Any, maker: Any, packet_ts: int) -> None:
     """Tell that the feed was interrupted."""
-    _tell(maker, GAP, packet_ts)
+    _tell(stack, maker, GAP, packet_ts)
 
 
 @kernel
-def see_trades(maker: Any, window: Any, row: int, end: int, packet_ts: int) -> None:
+def see_trades(stack: Any, maker: Any, window: Any, row: int, end: int, packet_ts: int) -> None:
     """Read prints: each aggressor is told once, whole."""
     for i in range(row, end):
-        see_trade(maker, int(tag_of(window, i)), px_of(window, i), qty_of(window, i), packet_ts)
+        see_trade(
+            stack, maker, int(tag_of(window, i)), px_of(window, i), qty_of(window, i), packet_ts
+        )
 
 
 @kernel
-def see_trade(maker: Any, tag: int, px: int, lots: int, packet_ts: int) -> None:
+def see_trade(stack: Any, maker: Any, tag: int, px: int, lots: int, packet_ts: int) -> None:
     """Read one print."""
     if tag & KIND_MASK != TRADE:
         return
@@ -128,7 +130,7 @@ def see_trade(maker: Any, tag: int, px: int, lots: int, packet_ts: int) -> None:
     if tag & LIQUIDATION:
         maker.sweep_liquidation = 1
     if tag & AGGRESSOR_END:
-        _tell_aggressor(maker, packet_ts)
+        _tell_aggressor(stack, maker, packet_ts)
         maker.sweep_side = 0
 
 
@@ -143,9 +145,9 @@ def _before(maker: Any, packet_ts: int) -> None:
 
 
 @kernel
-def _tell_aggressor(maker: Any, packet_ts: int) -> None:
+def _tell_aggressor(stack: Any, maker: Any, packet_ts: int) -> None:
     """Tell the aggressor just read, with its reach from the mid that stood before its block."""
-    o = maker.stack.o
+    o = maker.o
     _before(maker, packet_ts)
     side = maker.sweep_side
     o.side = float(side)
@@ -155,15 +157,15 @@ def _tell_aggressor(maker: Any, packet_ts: int) -> None:
     o.reach = 0.0
     if o.mid > 0.0:
         o.reach = side * (maker.sweep_px - o.mid) / o.mid
-    _tell(maker, AGGRESSOR, packet_ts)
+    _tell(stack, maker, AGGRESSOR, packet_ts)
 
 
 @kernel
-def see_fill(maker: Any, response: Any) -> None:
+def see_fill(stack: Any, maker: Any, response: Any) -> None:
     """Tell the fill of an own resting order."""
     if response.marks & TAKER:
         return
-    o = maker.stack.o
+    o = maker.o
     _before(maker, response.venue_ts)
     side = response.side
     o.side = float(side)
@@ -173,26 +175,28 @@ def see_fill(maker: Any, response: Any) -> None:
     if o.mid > 0.0:
         o.distance = side * (o.mid - response.px) / o.mid
         o.depth = o.distance - o.half_spread
-    _tell(maker, FILL, response.venue_ts)
+    _tell(stack, maker, FILL, response.venue_ts)
 
 
 @kernel
-def see_context(maker: Any, market: int, packet_ts: int, mark: float, open_interest: float) -> None:
+def see_context(
+    stack: Any, maker: Any, market: int, packet_ts: int, mark: float, open_interest: float
+) -> None:
     """Tell figures of a market; 0 in those that the packet doesn't name."""
-    o = maker.stack.o
+    o = maker.o
     o.kind = CONTEXT
     o.now = maker.now
     o.exch_ts = packet_ts
     o.market = market
     o.mark = mark
     o.open_interest = open_interest
-    estimators.hear(maker.stack, maker.record)
+    estimators.hear(stack, maker.o, maker.record)
 
 
 @kernel
-def see_clock(maker: Any, book: Any) -> None:
+def see_clock(stack: Any, maker: Any, book: Any) -> None:
     """Tell the tick of the estimator clock: touch, levels, own orders, other markets."""
-    o = maker.stack.o
+    o = maker.o
     _set_touch(maker, maker.touch_bid, maker.touch_ask)
     _set_touch_lots(o, book, maker.touch_bid, maker.touch_ask)
     _set_levels(maker, book, BID)
@@ -200,13 +204,13 @@ def see_clock(maker: Any, book: Any) -> None:
     _set_own(maker)
     for k in range(REFERENCES):
         o.reference_mid[k] = maker.record.reference_mid[k]
-    _tell(maker, CLOCK, maker.now)
+    _tell(stack, maker, CLOCK, maker.now)
 
 
 @kernel
 def _set_levels(maker: Any, book: Any, side: int) -> None:
     """Write the levels of a side, best first, as far as they are known."""
-    o = maker.stack.o
+    o = maker.o
     o.levels[side] = 0
     touch = maker.touch_bid if side == BID else maker.touch_ask
     if not o.mid > 0.0:
@@ -232,7 +236,7 @@ def _set_levels(maker: Any, book: Any, side: int) -> None:
 @kernel
 def _set_own(maker: Any) -> None:
     """Write how far own resting orders lie from the mid."""
-    o = maker.stack.o
+    o = maker.o
     o.own[BID] = 0
     o.own[ASK] = 0
     if not o.mid > 0.0:

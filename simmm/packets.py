@@ -34,7 +34,7 @@ from simmm.views import see_level, see_rows
 
 
 @kernel
-def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
+def see_packets(stack: Any, maker: Any, book: Any, window: Any, until: int) -> None:
     """See packets of the traded market up to local time `until`, as long as only books change.
 
     For a maker whose strategy neither observes nor quotes on packets. Packets that arrive as they
@@ -48,7 +48,7 @@ def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
         if info & KIND_MASK > TRADE or info >> INFO_MARKET_SHIFT != 0:
             break
         if info & KIND_MASK not in (DEPTH, TRADE) or packet_ts_of(window, packet) < book.bbo_ts:
-            _see_packet(maker, book, window, n, packet)
+            _see_packet(stack, maker, book, window, n, packet)
             n += 1
             continue
         ahead = packet - n
@@ -75,10 +75,10 @@ def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
                 packet_end = packet_row_of(window, packet + 1)
                 packet_ts = packet_ts_of(window, packet)
                 if tag & KIND_MASK == TRADE:
-                    see_trades(maker, window, row, packet_end, packet_ts)
+                    see_trades(stack, maker, window, row, packet_end, packet_ts)
                 else:
                     see_rows(book, window, row, packet_end, packet_ts)
-                    see_touch(maker, book, packet_ts)
+                    see_touch(stack, maker, book, packet_ts)
                 row = packet_end
                 continue
             if tag & KIND_MASK == DEPTH:  # of a run none is older than the newest bbo
@@ -101,7 +101,7 @@ def see_packets(maker: Any, book: Any, window: Any, until: int) -> None:
 
 
 @kernel
-def _see_packet(maker: Any, book: Any, window: Any, n: int, packet: int) -> None:
+def _see_packet(stack: Any, maker: Any, book: Any, window: Any, n: int, packet: int) -> None:
     """See the packet of arrival `n` by itself."""
     info = packet_info_of(window, packet)
     row, end = packet_row_of(window, packet), packet_row_of(window, packet + 1)
@@ -110,9 +110,9 @@ def _see_packet(maker: Any, book: Any, window: Any, n: int, packet: int) -> None
     if info & KIND_MASK != TRADE:
         see_rows(book, window, row, end, packet_ts)
         if maker.estimate:
-            see_touch(maker, book, packet_ts)
+            see_touch(stack, maker, book, packet_ts)
     elif maker.estimate:
-        see_trades(maker, window, row, end, packet_ts)
+        see_trades(stack, maker, window, row, end, packet_ts)
     if info & INFO_END:
         maker.last_packet_ts = arrival_ts_of(window, n)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from simmm.book import best_ask, best_bid
-from simmm.estimators import stack as estimators
+from simmm.estimators import native as estimators
 from simmm.jit import kernel
 from simmm.maker_records import NO_FAULT
 from simmm.math import floor_int
@@ -40,13 +40,14 @@ def fill_touch(maker: Any, book: Any) -> None:
 
 
 @kernel
-def fill_record(maker: Any, book: Any) -> None:
+def fill_record(stack: Any, maker: Any, book: Any) -> None:
     """Write everything a strategy reads."""
     fill_touch(maker, book)
     record = maker.record
     record.position = float(maker.position)
     if maker.estimate:
-        estimators.read(maker.stack, maker.now, record)
+        maker.o.now = maker.now
+        estimators.read(stack, maker.o, record)
 
 
 @kernel
@@ -66,12 +67,19 @@ def _reset_wanted(wanted: Any) -> None:
 
 @kernel
 def quote_step(
-    quote: Any, maker: Any, books: Any, mail: Any, out: Any, memory: Any, params: Any
+    quote: Any,
+    stack: Any,
+    maker: Any,
+    books: Any,
+    mail: Any,
+    out: Any,
+    memory: Any,
+    params: Any,
 ) -> None:
     """Ask the strategy what it wants, limit it, and send what brings that about."""
     if maker.now < maker.start_ts or maker.fault != NO_FAULT or maker.halted:
         return
-    fill_record(maker, books[0])
+    fill_record(stack, maker, books[0])
     _reset_wanted(maker.wanted)
     record = maker.record
     if record.bid_px > 0.0 and record.ask_px > 0.0:

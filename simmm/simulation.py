@@ -15,7 +15,8 @@ from numba.core.errors import NumbaError
 
 from simmm.engine import Advance, interpret, link, open_run
 from simmm.errors import RunError, StrategyError
-from simmm.estimators.stack import write_parameters
+from simmm.estimators.native import handle_of, stack_entry
+from simmm.estimators.stack import Stack, write_parameters
 from simmm.exchange_settings import ExchangeSettings
 from simmm.feed import Feed, whole_numbers
 from simmm.jit import INTERPRETED, code_digest, direct
@@ -133,6 +134,7 @@ class Simulation:
         self.venues = np.zeros(1, venue_dtype(queue.state, ORDER_SLOTS, queue.draws, queue.levels))
         self.makers = np.zeros(1, Maker)
         self.mails = np.zeros(1, Mail)
+        self.stacks = np.zeros(1, Stack)
         self.outputs = np.zeros(1, Outputs)
         self.venue_books = np.zeros(1, book)
         self.maker_books = np.zeros(len(markets), book)
@@ -161,22 +163,26 @@ class Simulation:
         """SHA-256, in hex, of the code that decides the run: engine and strategy."""
         strategy = self.strategy
         verbs = [strategy.quote, *filter(None, [strategy.observe])]
-        digests = [_engine_digest(link(self._queue)), *map(code_digest, verbs)]
+        engine = [_engine_digest(entry) for entry in (link(self._queue), stack_entry())]
+        digests = [*engine, *map(code_digest, verbs)]
         return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
     def _arguments(self) -> tuple[np.ndarray, ...]:
         """Return what the entry is called with, after the windows."""
         memories, params, rows = self.memories, self.params, self.memory_rows
+        stacks = self.stacks
         if not self._interpreted:
             self._native = Native(self.strategy)
             memories = params = self._native.handles(self.memories, self.params)
             rows = whole_numbers(self.memory_rows)
+            stacks = handle_of(self.stacks)
         found = (
             self.venues,
             self.venue_books,
             self.makers,
             self.maker_books,
             self.mails,
+            stacks,
             memories,
             params,
             self.outputs,
@@ -226,8 +232,8 @@ class Simulation:
         maker["max_position"] = settings.max_position_lots
         maker["clock_ns"] = settings.clock_ns
         maker["estimates_every"] = settings.estimates_every
-        write_parameters(maker["stack"], settings.estimators, settings.seed)
-        maker["stack"]["o"]["lot"] = float(market.lot_size)
+        write_parameters(self.stacks[0], settings.estimators, settings.seed)
+        maker["o"]["lot"] = float(market.lot_size)
         record = maker["record"]
         record["quantum"] = float(market.price_quantum)
         record["lot"] = float(market.lot_size)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from simmm.errors import ScenarioError
-from simmm.estimators.catalogue import BELIEFS, ESTIMATORS
+from simmm.estimators.catalogue import ESTIMATORS
 from simmm.estimators.observation import (
     AGGRESSOR,
     BUCKET,
@@ -21,7 +21,6 @@ from simmm.estimators.observation import (
     FILL,
     GAP,
     TOUCH,
-    Observation,
 )
 from simmm.jit import kernel
 from simmm.math import stream_key
@@ -37,7 +36,6 @@ Stack = np.dtype(
         ("states", States),
         ("parameters", Parameters),
         ("keys", Keys),  # of the streams of random numbers
-        ("o", Observation),
         ("heard", "i8", (8,)),  # observations so far, by kind
     ],
     align=True,
@@ -132,7 +130,6 @@ def _reads() -> Callable[..., None]:
 _clock, _aggressor, _touch = _chain(CLOCK), _chain(AGGRESSOR), _chain(TOUCH)
 _bucket, _fill, _context, _gap = _chain(BUCKET), _chain(FILL), _chain(CONTEXT), _chain(GAP)
 _start, _read = _starts(), _reads()
-_KNOWN_AGES = tuple(f"{name}_age_ns" for name in BELIEFS)
 
 
 @kernel
@@ -144,9 +141,8 @@ def start(stack: Any, b: Any) -> None:
 
 
 @kernel
-def hear(stack: Any, b: Any) -> None:
-    """Let all who want to hear `stack.o`; if that closes a bucket of volume, hear that too."""
-    o = stack.o
+def hear(stack: Any, o: Any, b: Any) -> None:
+    """Let all who want to hear `o`; if that closes a bucket of volume, let them hear that too."""
     kind = o.kind
     stack.heard[kind] += 1
     if kind == TOUCH:
@@ -178,6 +174,6 @@ def hear(stack: Any, b: Any) -> None:
 
 
 @kernel
-def read(stack: Any, now: int, b: Any) -> None:
-    """Write all beliefs as they stand at `now`."""
-    _read(stack.states, stack.parameters, now, b)
+def read(stack: Any, o: Any, b: Any) -> None:
+    """Write all beliefs as they stand at `o.now`."""
+    _read(stack.states, stack.parameters, o.now, b)

@@ -88,6 +88,7 @@ class Steps:
             "venues": simulation.venues,
             "venue_books": simulation.venue_books,
             "makers": simulation.makers,
+            "stacks": simulation.stacks,
             "maker_books": simulation.maker_books,
             "mails": simulation.mails,
             "memories": simulation.memories,
