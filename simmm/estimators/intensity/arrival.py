@@ -1,0 +1,237 @@
+"""E18: how often aggressors come that would reach the mid, and how often they reach the touch.
+
+Model: on each side, aggressors that reach at least distance d from the mid come as a Poisson
+process of rate A exp(-kappa d). Those that reach the touch, at half a spread h, are seen: N of them
+over the exposure E = sum over sides of the integral of exp(-kappa h(t)) dt. What is *t* old weighs
+w = 2^(-t / half-life); with S1 and S2 the integrals of w and w^2 over the time watched and
+r = S1 / S2 (1 without forgetting, towards 2 with it), given kappa
+
+    A ~ Gamma(a0 + r N, a0 / A0 + r E),      so    mean = (a0 + r N) / (a0 / A0 + r E)
+
+with the prior a0 = `prior_shape` aggressors at the rate A0 = `prior_arrival`: r N is the number of
+aggressors that N weighted ones are worth, since Var(N) / N = S2 / S1. The exposure is kept by class
+of half spread, so that it is right for the newest kappa. Kappa's uncertainty is folded in by the
+delta method,
+
+    Var(ln A) = 1 / (a0 + r N) + (mean h)^2 Var(kappa),
+
+the mean of h weighted by exposure; kappa is from reach beyond the touch, which tells nothing of how
+often the touch is reached, so the two are independent. Told is the gamma law with that mean and
+that relative variance. `aggressor_rate` is the same without kappa: N over the time watched, both
+sides together, its prior 2 A0.
+
+Time counts at the clock only, each interval at the touch's distance at its end. Were the touch
+looked at when aggressors come, the moments at which they like to come would count as if they
+lasted. Time or aggressors with an unknown touch count neither as exposure nor as arrivals, and
+while the market is unknown nothing is forgotten; what passed then counts as age afterwards.
+
+An aggressor counts once, however many prints it has. Duplicates count twice. Where it is wrong:
+aggressors that cluster (E19) are less certain than Poisson ones: with a branching ratio of n in
+clusters much shorter than the half-life the interval is too narrow by 1 / (1 - n).
+
+Source: conjugate prior of the Poisson rate with exposure; effective number of weighted data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simmm.distributions import gamma_quantile
+from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.observation import AGGRESSOR, CLOCK
+from simmm.estimators.volatility.forgetting import LN2, retention
+from simmm.jit import kernel
+from simmm.math import exp, expm1, floor_int, log, sqrt
+
+ROW = "E18"
+HEARS = (CLOCK, AGGRESSOR)
+READS = ("market_kappa",)
+SILENCE = "hold"
+APPROXIMATE = ""
+
+PARAMETERS = parameters(
+    half_life_s=Parameter(
+        300.0, "s", "what is this old counts half; 0 forgets nothing", 0.0, 1e9, time_power=1.0
+    ),
+    prior_shape=Parameter(1.0, "aggressors", "number that the prior is worth", 0.01, 1e6),
+    prior_arrival=Parameter(
+        1.0, "1/s and side", "rate of the prior at the mid", 1e-9, 1e6, time_power=-1.0
+    ),
+)
+
+BELIEFS = (
+    Belief(
+        "arrival",
+        "1/s and side",
+        "rate A of aggressors that would reach the mid",
+        law="gamma",
+        time_power=-1.0,
+    ),
+    Belief(
+        "aggressor_rate",
+        "1/s",
+        "aggressors of both sides that reach the touch",
+        law="gamma",
+        time_power=-1.0,
+    ),
+)
+
+SIDES = 2.0
+CLASSES = 84  # of half spread: the first up to a millionth, the last ends at 1
+CLASSES_PER_E_FOLD = 6.0
+NEAREST = 1e-6
+LARGEST_KAPPA = 1e9
+LEAST_SHAPE = 0.01  # of the law told; less is no different to anyone
+ARRIVAL, TOUCHED = 0, 1
+
+State = np.dtype(
+    [
+        ("started", "i8"),  # by a first tick of the clock
+        ("clock_ts", "i8"),  # of the last tick, ns
+        ("known_ts", "i8"),  # of the last tick whose time counted; sums of time are aged to it
+        ("count_ts", "i8"),  # to which the count is aged
+        ("count", "f8"),  # sum of weights of aggressors
+        ("seconds", "f8"),  # S1, both sides
+        ("seconds_squared", "f8"),  # S2, both sides
+        ("class_seconds", "f8", (CLASSES,)),  # of both sides, by half spread
+        ("class_distance", "f8", (CLASSES,)),  # the same times half spread
+        ("value", "f8", (2,)),  # arrival, aggressor_rate
+        ("deviation", "f8", (2,)),
+        ("low", "f8", (2,)),
+        ("high", "f8", (2,)),
+    ],
+    align=True,
+)
+
+
+@kernel
+def start(s: Any, p: Any, key: int) -> None:
+    """Know the prior."""
+    s.started = 0
+    s.clock_ts = 0
+    s.known_ts = 0
+    s.count_ts = 0
+    s.count = 0.0
+    s.seconds = 0.0
+    s.seconds_squared = 0.0
+    for k in range(CLASSES):
+        s.class_seconds[k] = 0.0
+        s.class_distance[k] = 0.0
+    _tell(s, ARRIVAL, p.prior_arrival, p.prior_shape)
+    _tell(s, TOUCHED, SIDES * p.prior_arrival, p.prior_shape)
+
+
+@kernel
+def update(s: Any, p: Any, o: Any, b: Any) -> None:
+    """Count an aggressor, or the time since the last tick of the clock."""
+    known = 0.0 < o.half_spread <= 1.0
+    if o.kind == AGGRESSOR:
+        if s.started == 1 and known:
+            _age_count(s, p, o.now)
+            s.count += 1.0
+        return
+    if s.started == 0:
+        s.started = 1
+        s.clock_ts = o.now
+        s.known_ts = o.now
+        s.count_ts = o.now
+    seconds = float(o.now - s.clock_ts) * 1e-9
+    s.clock_ts = max(s.clock_ts, o.now)
+    if known and o.mid > 0.0 and seconds > 0.0:
+        _age_count(s, p, o.now)
+        _expose(s, p, o, seconds)
+        if s.seconds_squared > 0.0:
+            _estimate(s, p, b)
+
+
+@kernel
+def read(s: Any, p: Any, now: int, b: Any) -> None:
+    """Write what is believed."""
+    age_ns = now - s.known_ts if s.seconds_squared > 0.0 else -1
+    b.arrival = s.value[ARRIVAL]
+    b.arrival_sd = s.deviation[ARRIVAL]
+    b.arrival_low = s.low[ARRIVAL]
+    b.arrival_high = s.high[ARRIVAL]
+    b.arrival_age_ns = age_ns
+    b.aggressor_rate = s.value[TOUCHED]
+    b.aggressor_rate_sd = s.deviation[TOUCHED]
+    b.aggressor_rate_low = s.low[TOUCHED]
+    b.aggressor_rate_high = s.high[TOUCHED]
+    b.aggressor_rate_age_ns = age_ns
+
+
+@kernel
+def _age_count(s: Any, p: Any, ts: int) -> None:
+    if ts > s.count_ts:
+        s.count *= retention(float(ts - s.count_ts) * 1e-9, p.half_life_s, 0.0, 0.0)
+        s.count_ts = ts
+
+
+@kernel
+def _expose(s: Any, p: Any, o: Any, seconds: float) -> None:
+    """Age the time watched, and add the last `seconds` of it."""
+    keep = retention(float(o.now - s.known_ts) * 1e-9, p.half_life_s, 0.0, 0.0)
+    s.known_ts = o.now
+    if keep < 1.0:
+        for k in range(CLASSES):
+            s.class_seconds[k] *= keep
+            s.class_distance[k] *= keep
+    weighted = SIDES * _weight(p.half_life_s, 1.0, seconds)
+    k = _class_of(o.half_spread)
+    s.class_seconds[k] += weighted
+    s.class_distance[k] += weighted * o.half_spread
+    s.seconds = keep * s.seconds + weighted
+    squared = SIDES * _weight(p.half_life_s, 2.0, seconds)
+    s.seconds_squared = keep * keep * s.seconds_squared + squared
+
+
+@kernel
+def _weight(half_life_s: float, power: float, seconds: float) -> float:
+    """Integral of the weight to a power over the last `seconds`."""
+    if not half_life_s > 0.0:
+        return seconds
+    rate = power * LN2 / half_life_s
+    return -expm1(-rate * seconds) / rate
+
+
+@kernel
+def _class_of(half_spread: float) -> int:
+    place = floor_int(CLASSES_PER_E_FOLD * log(half_spread / NEAREST))
+    return int(min(max(place + 1, 0), CLASSES - 1))
+
+
+@kernel
+def _estimate(s: Any, p: Any, b: Any) -> None:
+    worth = s.seconds / s.seconds_squared  # aggressors that one of weight 1 is worth
+    shape = p.prior_shape + worth * s.count
+    prior_seconds = p.prior_shape / p.prior_arrival
+    watched = 0.5 * prior_seconds + worth * s.seconds / SIDES
+    _tell(s, TOUCHED, shape / watched, shape)
+    kappa, deviation = b.market_kappa, b.market_kappa_sd
+    if not (0.0 < kappa < LARGEST_KAPPA and 0.0 <= deviation < LARGEST_KAPPA):
+        return
+    exposure = 0.0
+    moment = 0.0
+    for k in range(CLASSES):
+        if s.class_seconds[k] > 0.0:
+            distance = s.class_distance[k] / s.class_seconds[k]
+            part = s.class_seconds[k] * exp(-kappa * distance)
+            exposure += part
+            moment += part * distance
+    from_kappa = 0.0
+    if exposure > 0.0:
+        from_kappa = deviation * worth * moment / (prior_seconds + worth * exposure)
+    relative = 1.0 / shape + from_kappa * from_kappa
+    _tell(s, ARRIVAL, shape / (prior_seconds + worth * exposure), 1.0 / relative)
+
+
+@kernel
+def _tell(s: Any, which: int, mean: float, shape: float) -> None:
+    """Tell the gamma law of that mean and shape."""
+    shape = max(shape, LEAST_SHAPE)
+    s.value[which] = mean
+    s.deviation[which] = mean / sqrt(shape)
+    s.low[which] = mean / shape * gamma_quantile(shape, 0.025)
+    s.high[which] = mean / shape * gamma_quantile(shape, 0.975)

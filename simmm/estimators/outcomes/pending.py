@@ -1,0 +1,132 @@
+"""Own fills that wait until it is known what the price did after them.
+
+A ring keeps `RING` fills. Fills come in order of time, so for each horizon they fall due in that
+order too, and one number says how many were settled there. A fill is due at its time plus the
+horizon and is settled by the first observation *after* that: the mid is told at each change, so
+what was told last before is the mid in force at the due time, exactly.
+
+- A mid that is unknown at the due time settles nothing: the fill is left out at that horizon. So
+  is one that falls due between the last known mid and a clock tick, or an interruption of the
+  feed, that doesn't know it any more.
+- While the ring is full new fills are passed over: what is measured stays exact, of fewer fills.
+
+The state that is handed in has the fields `PENDING` and ``settled``, one count per horizon.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simmm.estimators.observation import CLOCK, GAP, TOUCH
+from simmm.jit import kernel
+from simmm.math import clip, floor_int, is_finite, normal_cdf, sqrt
+
+RING = 256
+NS_PER_S = 1e9
+LARGEST_SIGMA = 1.0  # fraction per root second; more is no volatility
+
+PENDING = [
+    ("mid", "f8"),  # quanta; 0 unknown
+    ("fills", "i8"),  # taken up so far
+    ("passed_over", "i8"),  # fills that came while the ring was full
+    ("left_out", "i8"),  # fills and horizons at which the mid was unknown
+    ("pending_ts", "i8", (RING,)),
+    ("pending_mid", "f8", (RING,)),  # before the fill
+    ("pending_side", "f8", (RING,)),  # +1 bought, -1 sold
+    ("pending_sigma", "f8", (RING,)),  # at the fill; below 0: unknown
+]
+
+
+@kernel
+def start_pending(s: Any) -> None:
+    """Nothing waits."""
+    s.mid = 0.0
+    s.fills = 0
+    s.passed_over = 0
+    s.left_out = 0
+    for h in range(s.settled.size):
+        s.settled[h] = 0
+
+
+@kernel
+def known_price(x: float) -> bool:
+    """Whether a mid is known."""
+    return is_finite(x) and x > 0.0
+
+
+@kernel
+def lose_mid(s: Any, o: Any) -> None:
+    """Before settling: forget the mid if `o` says that it has been unknown for some time."""
+    if o.kind == GAP or (o.kind == CLOCK and not known_price(o.mid)):
+        s.mid = 0.0
+
+
+@kernel
+def hear_mid(s: Any, o: Any) -> None:
+    """After settling: take over the mid that `o` tells, if it is of a kind that does."""
+    if o.kind == CLOCK or o.kind == TOUCH:
+        s.mid = o.mid if known_price(o.mid) else 0.0
+
+
+@kernel
+def admit(s: Any, o: Any, sigma: float) -> int:
+    """Take up a fill and return its place in the ring; -1 if it is not taken up."""
+    if not known_price(o.mid) or not (o.side == 1.0 or o.side == -1.0):
+        return -1
+    oldest = s.settled[0]
+    for h in range(1, s.settled.size):
+        oldest = min(oldest, s.settled[h])
+    if s.fills - oldest >= RING:
+        s.passed_over += 1
+        return -1
+    place = s.fills % RING
+    s.fills += 1
+    s.pending_ts[place] = o.now
+    s.pending_mid[place] = o.mid
+    s.pending_side[place] = o.side
+    s.pending_sigma[place] = clip(sigma, -1.0, LARGEST_SIGMA) if is_finite(sigma) else -1.0
+    return place
+
+
+@kernel
+def next_due(s: Any, h: int, horizon_ns: int, now: int) -> int:
+    """Settle the next fill that is due at horizon `h`; return its place, or -1 if there is none."""
+    while s.settled[h] < s.fills:
+        place = s.settled[h] % RING
+        if not now > s.pending_ts[place] + horizon_ns:
+            return -1
+        s.settled[h] += 1
+        if s.mid > 0.0:
+            return int(place)
+        s.left_out += 1
+    return -1
+
+
+@kernel
+def markout(s: Any, place: int) -> float:
+    """Move of the mid since a fill in favour of its side, as a fraction; held in -1..1."""
+    move = s.mid / s.pending_mid[place] - 1.0
+    return clip(s.pending_side[place] * move, -1.0, 1.0)
+
+
+@kernel
+def nanoseconds(seconds: float) -> int:
+    """A duration in whole nanoseconds."""
+    return floor_int(seconds * NS_PER_S + 0.5)
+
+
+@kernel
+def noise_beyond(threshold: float, floor_deviations: float, deviation: float) -> float:
+    """Chance that noise of this deviation alone is adverse by more than threshold and floor.
+
+    The floor is `floor_deviations` deviations. Without noise, or threshold and floor, it is 0.
+    """
+    if not deviation > 0.0:
+        return 0.0
+    return 1.0 - normal_cdf(threshold / deviation + floor_deviations)
+
+
+@kernel
+def noise_of(sigma: float, seconds: float) -> float:
+    """Standard deviation of the mid's move over a time; 0 for an unknown (negative) sigma."""
+    return max(sigma, 0.0) * sqrt(seconds)

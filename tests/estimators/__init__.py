@@ -1,0 +1,1 @@
+"""Each estimator against oracles, other methods and generated worlds; one file an estimator."""
