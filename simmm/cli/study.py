@@ -2,6 +2,7 @@
 
 import click
 
+from simmm.cli.study_estimates import estimates
 from simmm.cli.study_fills import fills
 
 
@@ -11,3 +12,4 @@ def study_group() -> None:
 
 
 study_group.add_command(fills)
+study_group.add_command(estimates)

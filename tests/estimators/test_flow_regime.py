@@ -37,7 +37,7 @@ def oracle():
 
 
 def _filtered(x, before, transition, mean, sd):
-    """Filtered probabilities and log likelihood by the estimator's kernel, with normal densities."""
+    """Filtered probabilities and log likelihood by the kernel, with normal densities."""
     transition = np.array(transition)
     states = len(transition)
     probability, joint = np.array(before), np.zeros((states, states))

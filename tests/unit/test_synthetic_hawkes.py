@@ -13,7 +13,7 @@ from simmm.tape.synthetic.hawkes import START_TS, Hawkes, generate
 from simmm.tape.validation import validate
 from simmm.tape.writer import TapeWriter
 
-HOURS = 6.0
+HOURS = 3.0
 
 
 def made(folder, seed=1, **overrides):
