@@ -82,7 +82,7 @@ PARAMETERS = parameters(
     window=Parameter(720, "intervals", "learned from", low=24, high=RING),
     slice=Parameter(5, "intervals", "looked at per tick of the clock", low=1, high=RING),
     stay_prior=Parameter(20.0, "transitions", "assumed to stay, for one that leaves", 1.0, 1e6),
-    prior_intervals=Parameter(2.0, "intervals", "assumed in each state", low=0.01, high=1e6),
+    prior_intervals=Parameter(0.2, "intervals", "assumed in each state", low=0.01, high=1e6),
     warm_up=Parameter(24, "intervals", "averaged to begin with", low=2, high=RING),
     apart=Parameter(2.0, "", "least ratio of the rates of neighbours", low=1.01, high=100.0),
     spread=Parameter(3.0, "", "between the rates of neighbours, to begin with", 1.01, 100.0),
