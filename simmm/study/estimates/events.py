@@ -167,7 +167,7 @@ def facts(data: Recorded) -> dict[str, str]:
         found["volatility_regime"] = (
             f"Low {percent(shares[0], 0)}, Normal {percent(shares[1], 0)}, High "
             f"{percent(shares[2], 0)}, Extreme {percent(shares[3], 0)} of the time; "
-            f"{changes} changes; a minute later the same in {percent(same, 0)}."
+            f"changes: {changes}; a minute later the same in {percent(same, 0)}."
         )
     unsure = np.isfinite(data.belief("book_kappa")) & ~np.isfinite(sure(data, "book_kappa"))
     if unsure.any():
@@ -177,7 +177,7 @@ def facts(data: Recorded) -> dict[str, str]:
         )
     alarms, cascades = data.raw("changepoint_alarms"), data.raw("cascades")
     if len(alarms):
-        found["changepoint"] = f"{int(alarms[-1])} alarms, {int(cascades[-1])} cascades (E4)."
+        found["changepoint"] = f"Alarms: {int(alarms[-1])}; cascades (E4): {int(cascades[-1])}."
     slope = data.belief("momentum_slope")
     if len(slope) and np.isfinite(slope[-1]):
         low, high = (data.raw(f"momentum_slope_{end}")[-1] for end in ("low", "high"))
