@@ -24,7 +24,7 @@ function decoded(series) {
   }
   found.lo = found.lo || found.y;
   found.hi = found.hi || found.y;
-  found.mark = found.style === "band" ? "band" : found.dash ? "dash" : "line";
+  found.mark = found.style === "band" ? (found.y ? "box" : "band") : found.dash ? "dash" : "line";
   return found;
 }
 
@@ -35,7 +35,8 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
   const box = simmm.element("div", "panel");
   const head = simmm.element("div", "panel-head");
   head.append(simmm.element("b", "", spec.title), simmm.element("span", "unit", spec.unit || ""));
-  simmm.legend(head, series.filter((one) => one.style !== "fills"), changed);
+  const keyed = spec.lanes ? [] : series.filter((one) => one.style !== "fills");
+  simmm.legend(head, keyed, changed);
   if (fills) {
     const keys = simmm.element("span", "legend");
     for (const [kind, text] of [["buy", "▲ bought"], ["sell", "▼ sold"], ["faint", "△▽ hollow: assumed"]]) {
@@ -54,6 +55,7 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
   let scale = { low: 0, high: 1, ticks: [0] };
 
   function range(view) {
+    if (spec.lanes) return { low: 0, high: 1 };
     let low = Infinity, high = -Infinity;
     const take = (v) => { if (v < low) low = v; if (v > high) high = v; };
     const visit = (x, columns, open) => {
@@ -67,11 +69,14 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
       if (one.style === "fills") visit(one.x, [one.px], true);
       else if (one.style !== "band") visit(one.x, [one.lo, one.hi], false);
     }
-    const middle = high;
+    const middle = high, lowest = low;
     for (const one of series) {
       if (one.style === "band" && one.on !== false) visit(one.x, [one.low, one.high], false);
     }
-    if (spec.robust && middle > 0) high = Math.min(high, middle * 1.6);
+    if (spec.robust === "both") { // a wide band doesn't set the scale
+      const reach = 0.8 * (middle - lowest);
+      high = Math.min(high, middle + reach); low = Math.max(low, lowest - reach);
+    } else if (spec.robust && middle > 0) high = Math.min(high, middle * 1.6);
     if (!(low <= high)) { low = 0; high = 1; }
     if (spec.zero) { low = Math.min(low, 0); high = Math.max(high, 0); }
     const wide = high - low;
@@ -90,10 +95,11 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
 
   function measure(view) {
     scale = range(view);
+    g.font = FONT;
+    if (spec.lanes) { scale.ticks = []; return simmm.laneNames(g, spec) + 8; }
     let count = Math.max(3, Math.round(spec.height / 48));
     do scale.ticks = simmm.ticks(scale.low, scale.high, count++); // one tick alone tells no size
     while (scale.ticks.length < 2 && count < 9);
-    g.font = FONT;
     return Math.ceil(Math.max(34, ...scale.ticks.map((v) =>
       g.measureText(simmm.tickText(v, scale.ticks.step || 1)).width))) + 8;
   }
@@ -116,7 +122,9 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     g.clip();
     for (const one of series) {
       if (one.on === false) continue;
-      if (one.style === "band") drawBand(one, view, X, Y);
+      if (one.style === "lane") {
+        simmm.drawLane(g, one, before(one.x, view.from), before(one.x, view.to) + 1, X, chart.span);
+      } else if (one.style === "band") drawBand(one, view, X, Y);
       else if (one.style === "fills") drawFills(one, view, X, Y, area);
       else drawLine(one, one.lo, one.hi, one.y, view, X, Y);
     }
@@ -132,6 +140,7 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
       g.fillStyle = simmm.colour(`shade-${shade.kind}`);
       g.fillRect(a, 0, Math.max(1, b - a), spec.height);
     }
+    if (spec.lanes) simmm.laneGrid(g, spec, area);
     g.lineWidth = 1;
     g.textBaseline = "middle";
     g.textAlign = "right";
@@ -172,7 +181,7 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     const many = chart.shades.length > 8;
     for (const shade of chart.shades) {
       const a = X(shade.from), b = X(shade.to), right = area.left + area.width;
-      if (b < area.left || a > right || ++count > 40) continue;
+      if (!shade.text || b < area.left || a > right || ++count > 40) continue;
       const width = g.measureText(shade.text).width;
       if (shade.kind === "gap" && many && b - a < width) continue;
       const x = Math.max(area.left + 3, Math.min(right - width - 3, a + 3));
@@ -305,7 +314,8 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
       if (one.on === false || one.style === "fills") continue;
       const i = before(one.x, t);
       if (i < 0) continue;
-      if (one.style === "band") told.push(`${one.name} ${text(one.low[i])} / ${text(one.high[i])}`);
+      if (one.words) told.push(`${one.name} ${one.words[one.y[i]] ?? "–"}`);
+      else if (one.style === "band" && !one.y) told.push(`${one.name} ${text(one.low[i])} / ${text(one.high[i])}`);
       else told.push(`${one.name} ${text(one.y[i])}`);
     }
     readout.textContent = told.join(" · ");
