@@ -105,7 +105,7 @@ def toxicity_chart(run: Run, found: Estimates) -> tuple[dict[str, Any] | None, s
         return None, (
             "Fewer than six fills had a toxicity before them, so they can't be divided by it."
         ), Html("")  # fmt: skip
-    labels = [f"{b.name}, {percent(b.believed, 0)}" for b in told]
+    labels = [percent(b.believed, 0) for b in told]
     series = [
         {"name": name, "colour": colour, "y": [e.value for e in values],
          "lo": [e.low for e in values], "hi": [e.high for e in values]}

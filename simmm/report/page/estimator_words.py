@@ -17,13 +17,25 @@ from simmm.report.estimates import (
     cause,
     truth_of,
 )
-from simmm.report.page.beliefs import figure_text
 from simmm.report.page.shell import Html, figure, table, tag
 from simmm.report.tables import Run
-from simmm.report.words import duration, fixed, percent
+from simmm.report.words import MINUS, duration, fixed, percent
 
 NO_DATA = "No data spoke to any of these estimators, so there is nothing to show."
 _LATE = 4  # beliefs named that had their first data last
+
+
+def number(value: float | None) -> str:
+    """Three figures of a number of any size, all of its whole ones.
+
+    >>> number(18294.6), number(0.81412), number(5.4e-05), number(None)
+    ('18,295', '0.814', '5.4e-05', '–')
+    """
+    if value is None:
+        return "–"
+    if 1000 <= abs(value) < 1e9:
+        return fixed(value, 0)
+    return f"{abs(value):.3g}" if value >= 0 else f"{MINUS}{abs(value):.3g}"
 
 
 def last(found: Estimates, name: str, factor: float = 1.0) -> str:
@@ -31,11 +43,11 @@ def last(found: Estimates, name: str, factor: float = 1.0) -> str:
     if not found.has(name):
         return "unknown"
     row = np.flatnonzero(found.known(name))[-1]
-    text = figure_text(float(found.value(name)[row]) * factor)
+    text = number(float(found.value(name)[row]) * factor)
     bounds = found.interval(name)
     if bounds is None:
         return text
-    low, high = (figure_text(float(bound[row]) * factor) for bound in bounds)
+    low, high = (number(float(bound[row]) * factor) for bound in bounds)
     return f"{text} ({low} to {high})"
 
 
@@ -90,13 +102,20 @@ def _interval(found: Estimates) -> float:
     return float(np.median(np.diff(found.ts))) / 1e9 if len(found.ts) > 1 else 0.0
 
 
-def alarms(run: Run, told: list[Alarm]) -> str:
+def change_points(found: Estimates) -> int:
+    """How many change points alarmed; one stretch of alarm can hold several."""
+    name = "changepoint_alarms"
+    return int(np.nanmax(found.value(name))) if found.has(name) else 0
+
+
+def alarms(run: Run, found: Estimates, told: list[Alarm]) -> str:
     """How many alarms of each kind, and how long they stood."""
     if not told:
         return "No alarm: no cascade, no change point, never starved of fills, kappa not stagnant."
     counts, longs = Counter(a.kind for a in told), Counter[str]()
     for alarm in told:
         longs[alarm.kind] += alarm.end_ns - alarm.start_ns
+    counts["changepoint"] = max(counts["changepoint"], change_points(found))
     whole = max(1, run.info.period.end_ns - run.info.period.t0_ns)
     said = []
     for kind, one, many in (("cascade", "cascade", "cascades"),
@@ -141,6 +160,15 @@ def flow(run: Run, found: Estimates) -> str:
     return f"{told[:1].upper()}{told[1:]}{_told(run, found, 'hawkes_branching')}."
 
 
+def changes(run: Run, found: Estimates) -> str:
+    """The sentence on change points."""
+    count = change_points(found)
+    told = f"{count} alarm{'' if count == 1 else 's'} of a change, in volatility or reach"
+    if found.has("run_length"):
+        told += f"; volatility was last taken as steady for {last(found, 'run_length')} buckets"
+    return f"{told[:1].upper()}{told[1:]}."
+
+
 def outcomes(run: Run, found: Estimates) -> str:
     """The sentence on what followed own fills, as the maker itself counted it."""
     told = (
@@ -178,8 +206,8 @@ def all_beliefs(run: Run, found: Estimates) -> tuple[Html, dict[str, Any]]:
             said = belief.doc
             if name == "cascade_cause" and value is not None:
                 said = f"{said}; here: {cause(found, end)}"
-            span = f"{figure_text(low)} to {figure_text(high)}" if low is not None else "–"
-            rows.append([name, entry.row, figure_text(value), span,
+            span = f"{number(low)} to {number(high)}" if low is not None else "–"
+            rows.append([name, entry.row, number(value), span,
                          "–" if age < 0 else duration(age),
                          "never" if since is None else _within(since), unit, said])  # fmt: skip
             plain.append([name, entry.row, value, low, high, age if age >= 0 else None, since, unit,

@@ -41,22 +41,36 @@ class Panel(NamedTuple):
     factor: float = 1.0
     truth: str = ""
     zero: bool = True
+    log: bool = False
     against_mid: bool = False  # prices, shown as their distance from the mid
 
 
 VOLATILITY = (
-    Panel("Volatility", "bps / √s", (
-        Line("sigma", "sigma", "ink", "own"),
-        Line("sigma_effective", "effective", "loss"),
-        Line("filtered_sigma", "filtered", "spread"),
-        Line("bipower_sigma", "without jumps", "held", on=False),
-        Line("fast_sigma", "fast", "holding", on=False),
-    ), _BPS, "sigma"),
+    Panel(
+        "Volatility",
+        "bps / √s",
+        (
+            Line("sigma", "sigma", "ink", "own"),
+            Line("sigma_effective", "effective", "loss"),
+            Line("filtered_sigma", "filtered", "spread"),
+            Line("bipower_sigma", "without jumps", "held", on=False),
+            Line("fast_sigma", "fast", "holding", on=False),
+        ),
+        _BPS,
+        "sigma",
+        log=True,
+    ),
     Panel("Jumps", "RV / BV, 1 without", (Line("jump_ratio", "ratio", "ink", "own"),), zero=False),
-    Panel("Jump probability", "", (
-        Line("jump_probability", "of the last return", "held"),
-        Line("jump_share", "share of returns", "ink", "own"),
-    )),
+    Panel(
+        "Jump probability",
+        "",
+        (
+            Line("jump_probability", "of the last return", "held"),
+            Line("jump_share", "share of returns", "ink", "own"),
+        ),
+    ),
+)
+CHANGES = (
     Panel("Change probability", "", (Line("changepoint_probability", "of a change", "funding"),)),
     Panel("Run length", "since a change", (
         Line("run_length", "volatility, buckets", "ink", "own"),
@@ -70,7 +84,7 @@ INTENSITY = (
         Line("book_kappa", "book", "held"),
         Line("robust_kappa", "robust", "holding"),
         Line("market_kappa", "market", "faint", on=False),
-    ), truth="kappa"),
+    ), truth="kappa", log=True),
     Panel("Arrival", "aggressors / s and side", (Line("arrival", "A at the mid", "ink", "own"),),
           truth="arrival"),
 )  # fmt: skip
@@ -101,8 +115,10 @@ _CHARTS = (
     ("estimator-volatility", "Volatility", VOLATILITY, words.volatility),
     ("estimator-intensity", "Kappa and arrivals", INTENSITY, words.intensity),
     ("estimator-flow", "Price and flow", FLOW, words.flow),
+    ("estimator-changes", "Changes", CHANGES, words.changes),
     ("estimator-outcomes", "Outcomes of own fills", OUTCOMES, words.outcomes),
 )
+_LEFT = ("estimator-volatility", "estimator-flow", "estimator-changes")
 NONE = (
     "This run has no table of estimates: its estimators were off, or simmm was older. What the "
     "strategy believed stands above."
@@ -128,20 +144,21 @@ def section(run: Run, report: Report, charts: dict[str, Any], tables: dict[str, 
     charts["alarms"] = alarm_chart(run, found, grid)
     parts = [
         tag("p", words.warm(run, found, warm_up(run, found)), class_="words"),
-        chart("alarms", "Alarms and regimes", words.alarms(run, alarms(found, _end(run))),
+        chart("alarms", "Price and alarms", words.alarms(run, found, alarms(found, _end(run))),
               note="Shaded: cascades as the estimators saw them; thin lines: alarms of a change "
               "point. Deeper colour: stronger, or a higher regime."),
     ]  # fmt: skip
-    drawn = []
+    left, right = list[Html](), list[Html]()
     for name, title, panels, sentence in _CHARTS:
+        side = left if name in _LEFT else right
         made = _chart(run, found, grid, panels, name == "estimator-intensity")
         if made is None:
-            drawn.append(tag("figure", tag("h3", title), tag("p", words.NO_DATA, class_="words")))
+            side.append(tag("figure", tag("h3", title), tag("p", words.NO_DATA, class_="words")))
             continue
         charts[name] = made
-        drawn.append(chart(name, title, sentence(run, found)))
-    parts.append(tag("div", *drawn, class_="columns"))
-    parts.append(tag("div", *outcomes.figures(run, found, charts), class_="columns"))
+        side.append(chart(name, title, sentence(run, found)))
+    right += outcomes.figures(run, found, charts)
+    parts.append(tag("div", tag("div", *left), tag("div", *right), class_="columns"))
     shown, tables["estimates"] = words.all_beliefs(run, found)
     parts.append(shown)
     return join(*parts)
@@ -241,8 +258,9 @@ def _panel(run: Run, found: Estimates, grid: Thinning, spec: Panel) -> dict[str,
         if truth is not None:
             lines.append({"style": "step", "name": label, "colour": "sell", "dash": True,
                           "x": grid.x(), **grid.line(truth * spec.factor)})  # fmt: skip
-    return {"title": spec.title, "unit": spec.unit, "height": 110, "zero": spec.zero,
-            "robust": "both", "series": [*bands, *lines]}  # fmt: skip
+    scale = {"log": 1} if spec.log else {"zero": spec.zero}
+    return {"title": spec.title, "unit": spec.unit, "height": 110, "robust": "both", **scale,
+            "series": [*bands, *lines]}  # fmt: skip
 
 
 def _truth(run: Run, found: Estimates, name: str) -> tuple[str, np.ndarray | None]:

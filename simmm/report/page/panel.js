@@ -57,7 +57,7 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
   function range(view) {
     if (spec.lanes) return { low: 0, high: 1 };
     let low = Infinity, high = -Infinity;
-    const take = (v) => { if (v < low) low = v; if (v > high) high = v; };
+    const take = (v) => { if (spec.log && !(v > 0)) return; if (v < low) low = v; if (v > high) high = v; };
     const visit = (x, columns, open) => {
       // beliefs of the warm-up are too rough to set the scale
       const from = spec.robust && chart.calm < view.to ? Math.max(view.from, chart.calm) : view.from;
@@ -72,6 +72,11 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     const middle = high, lowest = low;
     for (const one of series) {
       if (one.style === "band" && one.on !== false) visit(one.x, [one.low, one.high], false);
+    }
+    if (spec.log) {
+      high = spec.robust ? Math.min(high, middle * 2) : high;
+      low = spec.robust ? Math.max(low, lowest / 2) : low;
+      return low < high ? { low: Math.log10(low), high: Math.log10(high) } : { low: 0, high: 1 };
     }
     if (spec.robust === "both") { // a wide band doesn't set the scale
       const reach = 0.8 * (middle - lowest);
@@ -93,15 +98,21 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     return { low: low - under, high: high + over };
   }
 
+  const tickText = (v) => simmm.tickText(v, spec.log ? v : scale.ticks.step || 1);
+
   function measure(view) {
     scale = range(view);
     g.font = FONT;
     if (spec.lanes) { scale.ticks = []; return simmm.laneNames(g, spec) + 8; }
+    if (spec.log) {
+      scale.ticks = simmm.logTicks(scale.low, scale.high);
+      return Math.ceil(Math.max(34, ...scale.ticks.map((v) => g.measureText(tickText(v)).width))) + 8;
+    }
     let count = Math.max(3, Math.round(spec.height / 48));
     do scale.ticks = simmm.ticks(scale.low, scale.high, count++); // one tick alone tells no size
     while (scale.ticks.length < 2 && count < 9);
     return Math.ceil(Math.max(34, ...scale.ticks.map((v) =>
-      g.measureText(simmm.tickText(v, scale.ticks.step || 1)).width))) + 8;
+      g.measureText(tickText(v)).width))) + 8;
   }
 
   function draw(view, area, width) {
@@ -114,7 +125,8 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     g.font = FONT;
     const per = area.width / (view.to - view.from);
     const X = (t) => area.left + (t - view.from) * per;
-    const Y = (v) => 3 + (spec.height - 3) * (1 - (v - scale.low) / (scale.high - scale.low));
+    const part = (v) => spec.log ? (v > 0 ? Math.log10(v) : -99) : v;
+    const Y = (v) => 3 + (spec.height - 3) * (1 - (part(v) - scale.low) / (scale.high - scale.low));
     grid(view, area, X, Y);
     g.save();
     g.beginPath();
@@ -149,7 +161,7 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
       g.strokeStyle = simmm.colour(v === 0 && spec.zero ? "axis" : "grid");
       g.beginPath(); g.moveTo(area.left, y); g.lineTo(right, y); g.stroke();
       g.fillStyle = simmm.colour("faint");
-      g.fillText(simmm.tickText(v, scale.ticks.step || 1), area.left - 6, Math.max(6, y));
+      g.fillText(tickText(v), area.left - 6, Math.max(6, y));
     }
     g.setLineDash([5, 4]);
     g.strokeStyle = simmm.colour("loss");
