@@ -123,8 +123,10 @@ def alarms(run: Run, found: Estimates, told: list[Alarm]) -> str:
         if counts[kind]:
             said.append(f"{counts[kind]} {one if counts[kind] == 1 else many}")
     causes = Counter(a.text.partition(": ")[2] for a in told if a.kind == "cascade")
-    if causes:
-        said[0] += f" ({', '.join(f'{number} {name}' for name, number in causes.items())})"
+    if len(causes) == 1:
+        said[0] += f" ({next(iter(causes))})"
+    elif causes:
+        said[0] += f" ({', '.join(f'{count} by {name}' for name, count in causes.items())})"
     for kind, text in (("fill_starved", "starved of fills"), ("kappa_stagnant", "kappa stagnant")):
         if counts[kind]:
             said.append(f"{text} for {duration(longs[kind] / 1e9)} "

@@ -17,7 +17,7 @@ from simmm.report.schema import Report
 from simmm.report.tables import Run
 
 LANE_HEIGHT = 17  # as in lanes.js
-_BUCKETS = 1000  # a panel is half a page wide
+_BUCKETS = 700  # a panel is half a page wide
 _BPS = 1e4
 _MOST_SHADES = 200
 
@@ -249,7 +249,7 @@ def _panel(run: Run, found: Estimates, grid: Thinning, spec: Panel) -> dict[str,
             bands.append({"style": "band", "name": "95 %", "colour": line.band,
                           "x": grid.x(), "low": packed(grid.low(low)),
                           "high": packed(grid.high(high))})  # fmt: skip
-        lines.append({"style": "line", "name": line.label, "colour": line.colour, "on": line.on,
+        lines.append({"style": "line", "name": line.label, "colour": line.colour, "on": line.on, "free": int(spec.log and bool(lines)),
                       "x": grid.x(), **grid.line(shown(found.value(line.belief)))})  # fmt: skip
     if not lines:
         return None
@@ -257,7 +257,7 @@ def _panel(run: Run, found: Estimates, grid: Thinning, spec: Panel) -> dict[str,
         label, truth = _truth(run, found, spec.truth)
         if truth is not None:
             lines.append({"style": "step", "name": label, "colour": "sell", "dash": True,
-                          "x": grid.x(), **grid.line(truth * spec.factor)})  # fmt: skip
+                          "free": int(spec.log), "x": grid.x(), **grid.line(truth * spec.factor)})  # fmt: skip
     scale = {"log": 1} if spec.log else {"zero": spec.zero}
     return {"title": spec.title, "unit": spec.unit, "height": 110, "robust": "both", **scale,
             "series": [*bands, *lines]}  # fmt: skip

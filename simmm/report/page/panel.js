@@ -65,7 +65,7 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
       for (let i = a; i <= b; i++) for (const column of columns) take(column[i]);
     };
     for (const one of series) {
-      if (one.on === false) continue;
+      if (one.on === false || one.free) continue;
       if (one.style === "fills") visit(one.x, [one.px], true);
       else if (one.style !== "band") visit(one.x, [one.lo, one.hi], false);
     }
@@ -73,9 +73,12 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     for (const one of series) {
       if (one.style === "band" && one.on !== false) visit(one.x, [one.low, one.high], false);
     }
-    if (spec.log) {
-      high = spec.robust ? Math.min(high, middle * 2) : high;
-      low = spec.robust ? Math.max(low, lowest / 2) : low;
+    if (spec.log) { // bands, and lines that don't set the scale, are shown as far as it is readable
+      const far = [lowest / 6, middle * 6], within = (v) => { if (v >= far[0] && v <= far[1]) take(v); };
+      high = Math.min(high, middle * 2); low = Math.max(low, lowest / 2);
+      for (const one of series) {
+        if (one.free && one.on !== false) for (const y of [one.lo, one.hi]) y.forEach(within);
+      }
       return low < high ? { low: Math.log10(low), high: Math.log10(high) } : { low: 0, high: 1 };
     }
     if (spec.robust === "both") { // a wide band doesn't set the scale
