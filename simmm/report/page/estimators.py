@@ -249,15 +249,17 @@ def _panel(run: Run, found: Estimates, grid: Thinning, spec: Panel) -> dict[str,
             bands.append({"style": "band", "name": "95 %", "colour": line.band,
                           "x": grid.x(), "low": packed(grid.low(low)),
                           "high": packed(grid.high(high))})  # fmt: skip
-        lines.append({"style": "line", "name": line.label, "colour": line.colour, "on": line.on, "free": int(spec.log and bool(lines)),
-                      "x": grid.x(), **grid.line(shown(found.value(line.belief)))})  # fmt: skip
+        lines.append({"style": "line", "name": line.label, "colour": line.colour,
+                      "on": line.on, "free": int(spec.log and bool(lines)), "x": grid.x(),
+                      **grid.line(shown(found.value(line.belief)))})  # fmt: skip
     if not lines:
         return None
     if spec.truth and found.has(spec.lines[0].belief):
         label, truth = _truth(run, found, spec.truth)
         if truth is not None:
             lines.append({"style": "step", "name": label, "colour": "sell", "dash": True,
-                          "free": int(spec.log), "x": grid.x(), **grid.line(truth * spec.factor)})  # fmt: skip
+                          "free": int(spec.log), "x": grid.x(),
+                          **grid.line(truth * spec.factor)})  # fmt: skip
     scale = {"log": 1} if spec.log else {"zero": spec.zero}
     return {"title": spec.title, "unit": spec.unit, "height": 110, "robust": "both", **scale,
             "series": [*bands, *lines]}  # fmt: skip
