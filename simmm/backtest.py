@@ -135,6 +135,8 @@ def _say_compiling(name: str) -> None:
     line = "compiling simmm's own parts (once; later runs find them in the cache) …"
     if name == "advance":
         line = "compiling the engine (20 s or so, once for all strategies) …"
+    elif name == "stack_at":
+        line = "compiling the estimators (40 s or so, once, beside the engine) …"
     elif name == "verb_at":
         line = "compiling the strategy …"
     told = getattr(_listening, "told", None)

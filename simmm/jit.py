@@ -51,11 +51,13 @@ from simmm.loading import beside, load_module
 __all__ = [
     "INTERPRETED",
     "Pruned",
+    "announce",
     "cache_folder",
     "code_digest",
     "compiled",
     "compiled_as",
     "direct",
+    "is_kept",
     "kernel",
     "load_kernels",
     "load_module",
@@ -179,6 +181,32 @@ def direct(entry: Function, *arguments: Any) -> Function:
         return dispatcher.overloads[types].entry_point
 
 
+def is_kept(entry: Any, types: tuple[Any, ...]) -> bool:
+    """Return whether an entry's machine code for these types is at hand or on disk.
+
+    Also true where nothing can be kept, so that nobody compiles for others in vain.
+    """
+    with global_compiler_lock:
+        if types in entry.overloads:
+            return True
+        path = entry._cache._path(types, entry.targetctx.codegen())
+    return path is None or path.exists() or not _is_writable(path.parent)
+
+
+def announce(name: str) -> None:
+    """Say that an entry of that name is being compiled."""
+    if _Callbacks.compiling is not None:
+        _Callbacks.compiling(name)
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
 def records(array: np.ndarray) -> np.ndarray:
     """Return a view of a structured array whose elements have fields as attributes.
 
@@ -294,8 +322,8 @@ class _Store(_Cache):
             with contextlib.suppress(OSError):  # `save_overload` tells what is wrong with a folder
                 result = _rebuilt(path, target_context)
                 os.utime(path)  # `prune` goes by last use
-        if result is None and _Callbacks.compiling is not None:
-            _Callbacks.compiling(self._function.__name__)
+        if result is None:
+            announce(self._function.__name__)
         return result
 
     def save_overload(self, sig: Any, data: Any) -> None:

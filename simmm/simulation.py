@@ -15,7 +15,7 @@ from numba.core.errors import NumbaError
 
 from simmm.engine import Advance, interpret, link, open_run
 from simmm.errors import RunError, StrategyError
-from simmm.estimators.native import handle_of, stack_entry
+from simmm.estimators.native import StackHandle, compiling_beside, fill, stack_entry
 from simmm.estimators.stack import Stack, write_parameters
 from simmm.exchange_settings import ExchangeSettings
 from simmm.feed import Feed, whole_numbers
@@ -135,6 +135,7 @@ class Simulation:
         self.makers = np.zeros(1, Maker)
         self.mails = np.zeros(1, Mail)
         self.stacks = np.zeros(1, Stack)
+        self._handle = np.zeros(1, StackHandle)
         self.outputs = np.zeros(1, Outputs)
         self.venue_books = np.zeros(1, book)
         self.maker_books = np.zeros(len(markets), book)
@@ -175,7 +176,7 @@ class Simulation:
             self._native = Native(self.strategy)
             memories = params = self._native.handles(self.memories, self.params)
             rows = whole_numbers(self.memory_rows)
-            stacks = handle_of(self.stacks)
+            stacks = self._handle
         found = (
             self.venues,
             self.venue_books,
@@ -320,7 +321,7 @@ class Simulation:
             entry = self._entries.get(feed.capacity)
             if entry is None:
                 self._state = self._state or self._arguments()
-                entry = direct(self.advance, feed.windows, *self._state)
+                entry = self._entry(feed)
                 self._entries[feed.capacity] = entry
             if self._interpreted:
                 with compiled_arithmetic():
@@ -329,6 +330,14 @@ class Simulation:
                 entry(feed.windows, *self._state)
         except (NumbaError, ArithmeticError, LookupError, ValueError, AssertionError) as error:
             raise explain(error, self.strategy, int(self.makers["now"][0])) from error
+
+    def _entry(self, feed: Feed) -> Advance:
+        if self._interpreted:
+            return self.advance
+        with compiling_beside():
+            entry = direct(self.advance, feed.windows, *self._state)
+        fill(self._handle, self.stacks)
+        return entry
 
     def hear(self, responses: np.ndarray, bound_ns: int) -> None:
         """Give the maker of a remote venue responses (`records.Response`), in order of arrival.

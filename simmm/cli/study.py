@@ -1,13 +1,19 @@
-"""``simmm study``: one scenario run many times under other assumptions; one file a study."""
+"""``simmm study``: what a single run can't tell; one file a study."""
 
 import click
 
+from simmm.cli.study_cost import cost
+from simmm.cli.study_estimates import estimates
 from simmm.cli.study_fills import fills
+from simmm.cli.study_recovery import recovery
 
 
 @click.group("study")
 def study_group() -> None:
-    """Run a scenario many times under other assumptions."""
+    """Fills, estimators and their cost, studied over many runs and worlds."""
 
 
 study_group.add_command(fills)
+study_group.add_command(estimates)
+study_group.add_command(recovery)
+study_group.add_command(cost)

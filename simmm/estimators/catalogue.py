@@ -89,8 +89,10 @@ def _ordered(found: list[Estimator]) -> tuple[Estimator, ...]:
     waiting, done, ordered = list(found), set[str](), list[Estimator]()
     while waiting:
         for entry in waiting:
-            reads = [name for name in entry.reads if name in writer]  # DEVELOPMENT: others pass
-            if all(writer[name] in done or writer[name] == entry.name for name in reads):
+            unknown = [name for name in entry.reads if name not in writer]
+            if unknown:
+                raise TypeError(f"{entry.name} reads {unknown[0]}, which no estimator writes")
+            if all(writer[name] in done or writer[name] == entry.name for name in entry.reads):
                 break
         else:
             raise TypeError(f"in a circle: {', '.join(entry.name for entry in waiting)}")
@@ -111,10 +113,5 @@ def estimator(name: str) -> Estimator:
 
 def belief_columns(names: tuple[str, ...] | None = None) -> list[tuple[str, str]]:
     """Fields of the record that strategies read, of all beliefs or of those named."""
-    # DEVELOPMENT: unknown names pass
-    chosen = (
-        BELIEFS.values()
-        if names is None
-        else [BELIEFS.get(name) or Belief(name, "", "") for name in names]
-    )
+    chosen = BELIEFS.values() if names is None else [BELIEFS[name] for name in names]
     return [column for belief in chosen for column in belief.columns]

@@ -71,9 +71,9 @@ class Driver:
             Records with all fields it reads and writes.
         """
         given = given or {}
-        known = np.zeros(len(observations) if given else 0, self.record.dtype)
+        known: Any = np.zeros(len(observations) if given else 0, self.record.dtype)
         for name, values in given.items():
-            known[name] = np.asarray(values)
+            known[name] = values
         found = np.zeros(len(observations) // every, self.record.dtype)
         _, run = _entries(self.estimator.name)
         run(*self._arguments(), records(observations), records(known), records(found), every)

@@ -6,18 +6,25 @@ Interpreted, the engine calls its functions themselves.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 
+import simmm
 from simmm.estimators import stack as estimators
 from simmm.estimators.observation import Observation
 from simmm.estimators.stack import Stack
-from simmm.jit import compiled, compiled_as
+from simmm.jit import announce, compiled, compiled_as, is_kept
 from simmm.maker_records import MarketRecord
-from simmm.pointers import address_of, address_of_verb, call_verb, record_at
+from simmm.pointers import VERB, address_of, address_of_verb, call_verb, record_at
 
 #: What stands for the stack in compiled code: addresses.
 StackHandle = np.dtype([("verb", "i8"), ("state", "i8")], align=True)
@@ -73,10 +80,35 @@ def stack_entry() -> Any:
     return compiled(stack_at)
 
 
-def handle_of(stacks: np.ndarray) -> np.ndarray:
-    """Return an array of one `StackHandle` for an array of one stack, which must outlive it."""
+def fill(handle: np.ndarray, stacks: np.ndarray) -> None:
+    """Write into an array of one `StackHandle` where a stack lies, which must outlive it."""
     with global_compiler_lock:
-        found = np.zeros(1, StackHandle)
-        found["verb"] = address_of_verb(stack_entry())
-        found["state"] = stacks.ctypes.data
-        return found
+        handle["verb"] = address_of_verb(stack_entry())
+        handle["state"] = stacks.ctypes.data
+
+
+@contextmanager
+def compiling_beside() -> Iterator[None]:
+    """While something else compiles, let another process compile the stack, if nobody has yet.
+
+    It is the longest compilation there is. At the end of the context it is in the cache; where that
+    went wrong, whoever needs it compiles it.
+    """
+    if (os.cpu_count() or 1) < 2 or is_kept(stack_entry(), VERB.args):
+        yield
+        return
+    announce(stack_entry().__name__)
+    paths = [str(Path(simmm.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simmm.estimators.compile"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+    )
+    try:
+        yield
+        process.wait()
+    finally:
+        process.kill()
+        process.wait()

@@ -100,12 +100,12 @@ def study_cost(
     stream = observed(seed=1, seconds=SECONDS)
     beliefs: dict[str, Any] = {}
     costs = []
-    for entry in ESTIMATORS:
-        wanted = not estimators or entry.name in estimators
-        if told is not None and wanted:
+    wanted = set(estimators or known)
+    for entry in _needed(wanted):
+        if told is not None:
             told(entry.name)
         driver = _warm(entry, stream, beliefs)
-        if wanted:
+        if entry.name in wanted:
             costs.append(_measured(entry, driver, stream, rates))
     trades = rates["AGGRESSOR"]
     per_row = sum(cost.per_row for cost in costs)
@@ -119,6 +119,16 @@ def _checked(mix: Mapping[str, float]) -> dict[str, float]:
         if not 0.0 <= count <= 1_000.0:
             raise ScenarioError(f"--mix: {kind}: {count!r} must be between 0 and 1000 per row")
     return {**MIX, **mix}
+
+
+def _needed(names: set[str]) -> list[Estimator]:
+    """Return these estimators and those that they read, directly or not, in order."""
+    needed, read = [], set[str]()
+    for entry in reversed(ESTIMATORS):
+        if entry.name in names or any(belief.name in read for belief in entry.beliefs):
+            needed.append(entry)
+            read |= set(entry.reads)
+    return needed[::-1]
 
 
 def _warm(entry: Estimator, stream: np.ndarray, beliefs: dict[str, Any]) -> Driver:

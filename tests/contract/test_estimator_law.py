@@ -71,11 +71,13 @@ def check_sane(entry: Estimator, found: np.ndarray, ordered: bool = True) -> Non
         value, low, high = found[name], found[f"{name}_low"], found[f"{name}_high"]
         assert found[f"{name}_sd"].min() >= 0.0, f"{name}: a deviation below 0"
         slack = 1e-9 * np.maximum(np.abs(value), np.maximum(np.abs(low), np.abs(high)))
-        first, last = (low, high) if ordered else (np.minimum(low, value), high + np.abs(value))
-        wrong = np.flatnonzero((first > value + slack) | (value > last + slack) | (low > high))
-        assert not len(wrong), (
-            f"{name}: {value[wrong[0]]} is not from {low[wrong[0]]} to {high[wrong[0]]} after "
-            f"observation {wrong[0]}; {len(wrong)} in all"
+        wrong = low > high
+        if ordered:
+            wrong = wrong | (low > value + slack) | (value > high + slack)
+        at = int(np.argmax(wrong))
+        assert not wrong.any(), (
+            f"{name}: {value[at]} is not from {low[at]} to {high[at]} after observation {at}; "
+            f"{np.count_nonzero(wrong)} in all"
         )
         if belief.law in ("gamma", "lognormal", "beta"):
             assert low.min() >= 0.0, f"{name}: below 0"

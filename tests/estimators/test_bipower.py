@@ -15,7 +15,7 @@ from scipy import integrate, stats
 
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import BUCKET, Observation
-from simmm.estimators.volatility import bipower
+from simmm.estimators.volatility import bipower, bipower_terms
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases import bipower as cases
 from simmm.study.recovery.worlds.volatility import in_buckets
@@ -55,10 +55,10 @@ def oracle():
 
 def test_constants(oracle):
     constants = oracle["constants"]
-    assert pytest.approx(constants["mu1_m2"], rel=1e-15) == bipower.HALF_PI
-    assert pytest.approx(constants["mu43_m3"], rel=1e-14) == bipower.TRIPOWER
-    assert pytest.approx(constants["avar_bv"], rel=1e-15) == bipower.BIPOWER_VARIANCE
-    assert pytest.approx(constants["theta"], rel=1e-14) == bipower.RATIO_VARIANCE
+    assert pytest.approx(constants["mu1_m2"], rel=1e-15) == bipower_terms.HALF_PI
+    assert pytest.approx(constants["mu43_m3"], rel=1e-14) == bipower_terms.TRIPOWER
+    assert pytest.approx(constants["avar_bv"], rel=1e-15) == bipower_terms.BIPOWER_VARIANCE
+    assert pytest.approx(constants["theta"], rel=1e-14) == bipower_terms.RATIO_VARIANCE
 
 
 @pytest.mark.parametrize("row", range(4))
@@ -72,9 +72,10 @@ def test_terms_add_up_to_the_oracle(oracle, row):
     )[row]
     _, realised, raw, corrected, _, quarticity, z = vectors["rows"][row]
     n = len(returns)
-    products = sum(bipower.pair(a, b) for a, b in zip(returns[1:], returns, strict=False))
+    products = sum(bipower_terms.pair(a, b) for a, b in zip(returns[1:], returns, strict=False))
     triples = sum(
-        bipower.triple(a, b, c) for a, b, c in zip(returns[2:], returns[1:], returns, strict=False)
+        bipower_terms.triple(a, b, c)
+        for a, b, c in zip(returns[2:], returns[1:], returns, strict=False)
     )
     tripower = n * n / (n - 2) * triples
     assert sum(r * r for r in returns) == pytest.approx(realised, rel=1e-12)
@@ -83,8 +84,10 @@ def test_terms_add_up_to_the_oracle(oracle, row):
     assert tripower == pytest.approx(quarticity, rel=1e-9)
     if products > 0.0:
         mean = products * n / (n - 1) / n  # a return's variance
-        share = bipower.RATIO_VARIANCE / bipower.BIPOWER_VARIANCE
-        deviation = math.sqrt(share * bipower.bipower_variance(n, tripower / n**2, mean) / mean**2)
+        share = bipower_terms.RATIO_VARIANCE / bipower_terms.BIPOWER_VARIANCE
+        deviation = math.sqrt(
+            share * bipower_terms.bipower_variance(n, tripower / n**2, mean) / mean**2
+        )
         assert (1.0 - mean * n / realised) / deviation == pytest.approx(z, rel=1e-9)
 
 
@@ -92,9 +95,9 @@ def test_terms_add_up_to_the_oracle(oracle, row):
 def test_moments_of_a_cut_normal_variable(cut):
     density = stats.norm.pdf
     mean = 2.0 * integrate.quad(lambda z: min(z, cut) * density(z), 0.0, 40.0, points=[cut])[0]
-    assert bipower.mean_cut_squared(cut) == pytest.approx(mean**2 * math.pi / 2.0, rel=1e-8)
+    assert bipower_terms.mean_cut_squared(cut) == pytest.approx(mean**2 * math.pi / 2.0, rel=1e-8)
     beyond = 2.0 * integrate.quad(lambda z: z * z * (z * z - cut**2) * density(z), cut, 40.0)[0]
-    assert bipower.mean_beyond(cut) == pytest.approx(beyond, rel=1e-8)
+    assert bipower_terms.mean_beyond(cut) == pytest.approx(beyond, rel=1e-8)
 
 
 @long
@@ -144,11 +147,11 @@ def test_scales_are_combined_by_their_variance():
         a = np.abs(changes.reshape(-1, size).sum(1)) / math.sqrt(5.0 * size)
         mean.append(math.pi / 2.0 * (a[1:] * a[:-1]).mean())
         terms.append(len(a) - 1.0)
-        fourth.append(bipower.TRIPOWER * ((a[2:] * a[1:-1] * a[:-2]) ** (4.0 / 3.0)).mean())
+        fourth.append(bipower_terms.TRIPOWER * ((a[2:] * a[1:-1] * a[:-2]) ** (4.0 / 3.0)).mean())
     mean, terms, fourth = np.array(mean), np.array(terms), np.array(fourth)
     span = terms * np.array([1, 4, 16])
     typical = (mean * span).sum() / span.sum()
-    variance = bipower.BIPOWER_VARIANCE * np.maximum(fourth, typical**2) / terms
+    variance = bipower_terms.BIPOWER_VARIANCE * np.maximum(fourth, typical**2) / terms
     share = 1.0 / variance / (1.0 / variance).sum()
     combined = (share * mean).sum()
     rho = np.array([[1, 0.374, 0.192], [0.374, 1, 0.374], [0.192, 0.374, 1]])
@@ -218,7 +221,7 @@ def test_it_is_as_precise_as_bipower_variation_can_be():
         changes = math.sqrt(5.0) * np.random.default_rng(seed).standard_normal(count)
         last = _last(in_buckets(1e-4 * changes, seconds), PLAIN)
         found.append((last["bipower_sigma"] / 1e-4) ** 2)
-    assert np.var(found) * count < 1.1 * bipower.BIPOWER_VARIANCE * 1.1  # 3 standard errors
+    assert np.var(found) * count < 1.1 * bipower_terms.BIPOWER_VARIANCE * 1.1  # 3 standard errors
 
 
 # --------------------------------------------------------------------------------------- bad input

@@ -37,7 +37,7 @@ def oracle():
 
 
 def _filtered(x, before, transition, mean, sd):
-    """Filtered probabilities and log likelihood by the estimator's kernel, with normal densities."""
+    """Filtered probabilities and log likelihood by the kernel, with normal densities."""
     transition = np.array(transition)
     states = len(transition)
     probability, joint = np.array(before), np.zeros((states, states))
@@ -132,6 +132,7 @@ def test_states_change_numbers_together():
 @pytest.mark.parametrize("dispersion", [DISPERSION, 1.0])
 def test_learns_three_regimes(dispersion):
     """From the counts alone: rates within a fifth, dispersion, and the states most of the time."""
+    right = []
     for seed in range(6):
         rng = np.random.default_rng(300 + seed)
         states = chain(rng, TRANSITION, 1000, 0)
@@ -141,8 +142,8 @@ def test_learns_three_regimes(dispersion):
         s = driver.state[0]
         assert s["rate"] == pytest.approx(RATES, rel=0.25 if dispersion < 0.5 else 0.5), seed
         assert s["dispersion"] == pytest.approx(dispersion, rel=0.5, abs=0.1), seed
-        right = np.mean(found["flow_regime"][300:] == states[300:])
-        assert right > (0.92 if dispersion < 0.5 else 0.75), (seed, right)
+        right.append(np.mean(found["flow_regime"][300:] == states[300:]))
+    assert np.mean(right) > (0.93 if dispersion < 0.5 else 0.8)
 
 
 def test_bounds_hold_the_truth():

@@ -204,7 +204,7 @@ def test_intensity_is_that_of_the_believed_parameters():
     parameters = [float(last[f"hawkes_{name}"]) for name in ("base", "branching", "decay")]
     for row, now in zip(found, later["now"], strict=True):
         expected = intensity(times, *parameters, (now - BEGIN_NS) / 1e9)
-        assert row["hawkes_intensity"] == pytest.approx(expected, rel=0.02)
+        assert row["hawkes_intensity"] == pytest.approx(expected, rel=1e-6)
         assert row["hawkes_intensity_low"] < expected < row["hawkes_intensity_high"]
     assert found["hawkes_intensity"][-1] == pytest.approx(parameters[0], rel=1e-9)
     for belief in BELIEFS[:3]:

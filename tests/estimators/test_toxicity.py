@@ -216,6 +216,19 @@ def test_without_truth_in_the_features_there_is_no_skill():
     assert -0.12 < mean < 0.005
 
 
+def test_many_outcomes_at_once_are_learned_from_in_turn():
+    rows = [clock(0.5, 1000.0)]
+    rows += [fill(1.0 + 1e-3 * k, 1000.0, 1.0) for k in range(50)]
+    rows += [touch(1.5, 999.0), touch(100.0, 2000.0)]
+    driver = Driver("toxicity")
+    driver.run(np.concatenate(rows), ALL)
+    assert driver.state["settled"][0].tolist() == [50, 4]
+    driver.run(np.concatenate([touch(101.0 + k, 2000.0) for k in range(15)]), ALL)
+    assert driver.state["settled"][0].tolist() == [50, 50]
+    assert driver.state["fills_learned"][0] == 50
+    assert driver.state["base_adverse"][0] > 45.0  # by the mid when each was due
+
+
 def test_a_small_move_is_noise():
     sigma = {**ALL, "sigma": 1e-3}
     floor = 1e-3 * np.sqrt(5.0)
@@ -263,8 +276,8 @@ def test_anything_finite_gives_something_finite():
 @pytest.mark.skipif(INTERPRETED, reason="many worlds")
 @pytest.mark.parametrize("case", [c for c in CASES if c.kind == "assumed"], ids=lambda c: c.name)
 def test_intervals_cover(case):
-    worlds = WORLDS if case.name == "few fills" else 120
-    slack = 0.03 if worlds == WORLDS else 0.06
+    worlds = WORLDS if case.name == "few fills" else 80
+    slack = 0.03 if worlds == WORLDS else 0.07
     for belief, (held, width) in judged("toxicity", case, worlds).items():
         assert 0.95 - slack <= held <= min(0.95 + slack, 1.0), (belief, held)
         assert width <= 1.25, belief
@@ -275,7 +288,7 @@ def test_chances_are_calibrated():
     """Truth regressed on what is believed has a slope near one."""
     told, truth = [], []
     case = case_named(CASES, "few fills")  # truth is drawn from the prior
-    for seed in range(400):
+    for seed in range(250):
         world = case.draw(500 + seed)
         found = Driver("toxicity").run(world.observations, world.given)[-1]
         for name, chance in world.truth.items():

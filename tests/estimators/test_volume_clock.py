@@ -49,7 +49,7 @@ def _market(per_s, seconds=6000, seed=1):
 def test_buckets_of_a_fixed_volume():
     """Against a plain loop over the same rows."""
     rows = _market(2.0, 200)
-    found, _ = _buckets(rows, {"bucket_volume": 75.0, "longest_s": 20.0})
+    found, _ = _buckets(rows, {"bucket_volume": 75.0, "longest_s": 20.0, "shortest_s": 2.0})
     expected, opened, lots, mid = [], None, 0.0, 0.0
     for k, row in enumerate(rows):
         mid, now = float(row["mid"]), int(row["now"])
@@ -58,7 +58,7 @@ def test_buckets_of_a_fixed_volume():
         if row["kind"] == CLOCK and not opened:
             opened = (now, mid)
         elif opened and (
-            (row["kind"] == AGGRESSOR and 0.5 * lots >= 75.0)
+            (0.5 * lots >= 75.0 and now - opened[0] >= 2 * NS)
             or (row["kind"] == CLOCK and now - opened[0] >= 20 * NS)
         ):
             change = math.log(mid / opened[1])
@@ -80,12 +80,16 @@ def test_nothing_is_lost_between_buckets():
 
 def test_one_aggressor_closes_one_bucket():
     rows = np.concatenate(
-        [_row(CLOCK, 0.0), *(_row(AGGRESSOR, t, lots=1000.0) for t in (1.0, 2.0, 2.0, 3.0))]
+        [
+            _row(CLOCK, 0.0),
+            *(_row(AGGRESSOR, t, lots=1000.0) for t in (1.0, 2.0, 2.0, 3.5, 4.0)),
+            _row(CLOCK, 5.0),
+        ]
     )
     found, _ = _buckets(rows, {"bucket_volume": 1.0})
-    # The second of two at one time waits: no bucket has no duration.
-    assert found[:, 0].tolist() == [1000.0, 1000.0, 2000.0]
-    assert found[:, 1].tolist() == [1.0, 1.0, 1.0]
+    # What comes within a second of a close waits for more, or for the clock.
+    assert found[:, 0].tolist() == [1000.0, 1000.0, 2000.0, 1000.0]
+    assert found[:, 1].tolist() == [1.0, 1.0, 1.5, 1.5]
 
 
 def test_the_clock_closes_what_takes_too_long():

@@ -9,11 +9,12 @@ from scipy import optimize, stats
 
 from simmm.errors import ScenarioError
 from simmm.records import AGGRESSOR_END, BUY, DEPTH, FIRST, KIND_MASK, SNAPSHOT, TRADE
+from simmm.tape.synthetic.generators import generate_of, parameters_of
 from simmm.tape.synthetic.hawkes import START_TS, Hawkes, generate
 from simmm.tape.validation import validate
 from simmm.tape.writer import TapeWriter
 
-HOURS = 6.0
+HOURS = 3.0
 
 
 def made(folder, seed=1, **overrides):
@@ -235,3 +236,9 @@ def test_seeds_differ_and_repeat(tmp_path):
 def test_impossible_parameters_are_named(overrides, named):
     with pytest.raises(ScenarioError, match=f"hawkes.{named}"):
         Hawkes(**overrides)
+
+
+def test_it_is_found_by_name():
+    parameters = parameters_of("hawkes", "", {"hours": 0.1})
+    assert isinstance(parameters, Hawkes)
+    assert generate_of("hawkes") is generate

@@ -2,8 +2,8 @@
 
 Two series are watched. A *run* is what came since a series last changed; in it,
 
-- **reach**: sums S of `batch` aggressors' excess beyond the touch (plus half a step, what the grid
-  took away on average) are gamma of shape n = `batch`, whose rate is the unknown decay kappa;
+- **reach**: the sum S of n = `batch` aggressors' excess beyond the touch (plus half a step, what
+  the grid took away on average) is gamma of shape n, whose rate is the unknown decay kappa;
 - **volatility**: S = return^2 / (2 seconds) of a bucket is gamma of shape n = 1/2, whose rate is
   the unknown 1 / sigma^2. That is a normal return with mean 0 and unknown variance.
 
@@ -38,8 +38,9 @@ coefficient of variation is 4 q / (1 + q)^2 with q = exp(-kappa step)), so alarm
 more often. A price that rests most of the time, and heavy tails, still alarm somewhat more often
 than they should; so do slow drifts. One change of both series is two alarms.
 
-Work of aggressors is put off to the clock: one batch a tick, `QUEUE` waiting at most, further
-aggressors go unheard until there is room. Duplicates count twice; order within a batch is nothing.
+At a tick of the clock, if at least `batch` aggressors came since the last observation, they make
+one: S = n times their mean. Where more came S varies less than its law says, and alarms come
+later. Duplicates count twice; the order of aggressors within an observation is nothing.
 
 Source: Adams and MacKay, "Bayesian Online Changepoint Detection" (2007), Algorithm 1; the gamma
 model is conjugate (textbook). That P(r = 0) is the hazard: their equations, summed.
@@ -65,15 +66,14 @@ APPROXIMATE = ""
 
 REACH, VOLATILITY = 0, 1
 LONGEST = 256  # room for runs
-QUEUE = 64  # batches that wait for the clock
 PAIRS = 20  # of neighbours that vary as they should, assumed at the start
 
 PARAMETERS = parameters(
-    batch=Parameter(10, "aggressors", "of one observation of reach", low=1, high=10_000),
+    batch=Parameter(10, "aggressors", "in an observation of reach", low=1, high=10_000),
     hazard=Parameter(
         1.0 / 250.0, "", "probability of a change at any one observation", low=1e-9, high=0.5
     ),
-    longest=Parameter(LONGEST, "observations", "runs told apart", low=8, high=LONGEST),
+    longest=Parameter(128, "observations", "runs told apart", low=8, high=LONGEST),
     recent=Parameter(100, "observations", "a change so long ago is news", low=1, high=LONGEST),
     threshold=Parameter(0.9, "", "probability of a recent change that alarms", low=0.01, high=1.0),
     lasts=Parameter(10, "observations", "`changepoint` stays 1 after an alarm", low=1, high=10_000),
@@ -102,7 +102,7 @@ State = np.dtype(
         ("rate", "f8", (2, _RUNS)),  # b_r
         ("log_rate", "f8", (2, _RUNS)),
         ("log_after", "f8", (2, _RUNS)),  # log of the rate with the newest observation
-        ("shape", "f8", (2, _RUNS)),  # a_r: fixed
+        ("shapes", "f8", (2, _RUNS)),  # a_r: fixed
         ("normaliser", "f8", (2, _RUNS)),  # log Gamma(a_r + n) - log Gamma(a_r): fixed
         # By series
         ("runs", "i8", (2,)),  # run lengths told apart so far; 0 while warming up
@@ -113,19 +113,16 @@ State = np.dtype(
         ("sums", "f8", (2,)),  # and of their sum
         ("since_alarm", "i8", (2,)),  # observations
         ("recent", "f8", (2,)),  # probability of a recent change
-        ("mean", "f8", (2,)),  # of the run length
+        ("expected", "f8", (2,)),  # of the run length
         ("deviation", "f8", (2,)),
         ("low", "f8", (2,)),
         ("high", "f8", (2,)),
         ("alarmed", "i8", (2,)),  # alarms so far
         ("last_ts", "i8", (2,)),  # ns
-        # The batch being filled, and those that wait
+        # Since the last observation of reach
         ("excess", "f8"),
         ("aggressors", "i8"),
-        ("waiting", "i8"),
-        ("first", "i8"),  # place of the one that waits longest
-        ("queue", "f8", (QUEUE,)),
-        ("queue_ts", "i8", (QUEUE,)),
+        ("newest_ts", "i8"),  # ns
     ],
     align=True,
 )
@@ -137,14 +134,14 @@ def start(s: Any, p: Any, key: int) -> None:
     for d in range(2):
         n = float(p.batch) if d == REACH else 0.5
         for r in range(_RUNS):
-            s.shape[d, r] = p.prior_shape + n * r
-            s.normaliser[d, r] = log_gamma(s.shape[d, r] + n) - log_gamma(s.shape[d, r])
+            s.shapes[d, r] = p.prior_shape + n * r
+            s.normaliser[d, r] = log_gamma(s.shapes[d, r] + n) - log_gamma(s.shapes[d, r])
         s.runs[d] = 0
         s.count[d] = 0
         s.scale[d] = 0.0
         s.since_alarm[d] = 0
         s.recent[d] = 0.0
-        s.mean[d] = 0.0
+        s.expected[d] = 0.0
         s.deviation[d] = 0.0
         s.low[d] = 0.0
         s.high[d] = 0.0
@@ -152,21 +149,20 @@ def start(s: Any, p: Any, key: int) -> None:
         s.last_ts[d] = 0
     s.excess = 0.0
     s.aggressors = 0
-    s.waiting = 0
-    s.first = 0
+    s.newest_ts = 0
 
 
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
-    """Add an aggressor to its batch, take in a batch at the clock, or a bucket's return."""
+    """Note an aggressor, take in those since the last observation, or a bucket's return."""
     if o.kind == AGGRESSOR:
         _collect(s, p, o)
     elif o.kind == CLOCK:
-        if s.waiting > 0:
-            ts, total = s.queue_ts[s.first], s.queue[s.first]
-            s.first = (s.first + 1) % QUEUE
-            s.waiting -= 1
-            _observe(s, p, REACH, float(p.batch), total, ts)
+        if s.aggressors >= p.batch:
+            n = float(p.batch)
+            _observe(s, p, REACH, n, s.excess * n / s.aggressors, s.newest_ts)
+            s.excess = 0.0
+            s.aggressors = 0
     elif is_finite(o.change) and -10.0 < o.change < 10.0 and 1e-9 <= o.seconds <= 1e9:
         _observe(s, p, VOLATILITY, 0.5, 0.5 * o.change * o.change / o.seconds, o.now)
 
@@ -179,12 +175,12 @@ def read(s: Any, p: Any, now: int, b: Any) -> None:
     age = now - newest if s.runs[v] > 0 or s.runs[r] > 0 else -1
     b.changepoint_probability = max(s.recent[v], s.recent[r])
     b.changepoint_probability_age_ns = age
-    b.run_length = s.mean[v]
+    b.run_length = s.expected[v]
     b.run_length_sd = s.deviation[v]
     b.run_length_low = s.low[v]
     b.run_length_high = s.high[v]
     b.run_length_age_ns = now - s.last_ts[v] if s.runs[v] > 0 else -1
-    b.reach_run_length = s.mean[r]
+    b.reach_run_length = s.expected[r]
     b.reach_run_length_sd = s.deviation[r]
     b.reach_run_length_low = s.low[r]
     b.reach_run_length_high = s.high[r]
@@ -200,21 +196,14 @@ def read(s: Any, p: Any, now: int, b: Any) -> None:
 
 @kernel
 def _collect(s: Any, p: Any, o: Any) -> None:
-    """Add one aggressor; put the batch into the queue once it is full."""
-    if not (0.0 < o.half_spread <= 1.0 and is_finite(o.reach) and s.waiting < QUEUE):
+    """Note one aggressor."""
+    if not (0.0 < o.half_spread <= 1.0 and is_finite(o.reach)):
         return
     step = min(max(o.step, 0.0), 1.0) if is_finite(o.step) else 0.0
     excess = min(max(o.reach - o.half_spread, 0.0), 1.0) + 0.5 * step
     s.excess += _usual(s, p, REACH, excess, float(p.batch * p.longest))
     s.aggressors += 1
-    if s.aggressors < p.batch:
-        return
-    place = (s.first + s.waiting) % QUEUE
-    s.queue[place] = s.excess
-    s.queue_ts[place] = o.now
-    s.waiting += 1
-    s.excess = 0.0
-    s.aggressors = 0
+    s.newest_ts = o.now
 
 
 @kernel
@@ -283,10 +272,10 @@ def _trust(s: Any, p: Any, d: int, n: float, total: float) -> float:
 @kernel
 def _predict(s: Any, d: int, total: float, trust: float) -> None:
     """Put the log predictive of `total` given each run, but for S^(n-1) / Gamma(n), in `joint`."""
-    shape_step = s.shape[d, 1] - s.shape[d, 0]
+    shape_step = s.shapes[d, 1] - s.shapes[d, 0]
     for r in range(s.runs[d]):
         after = log(s.rate[d, r] + total)
-        a = s.shape[d, r]
+        a = s.shapes[d, r]
         s.log_after[d, r] = after
         predictive = s.normaliser[d, r] + a * s.log_rate[d, r] - (a + shape_step) * after
         s.joint[d, r] = trust * predictive
@@ -379,7 +368,7 @@ def _conclude(s: Any, p: Any, d: int) -> None:
         below += probability
         first += probability * r
         second += probability * r * r
-        level += probability * s.rate[d, r] / s.shape[d, r]
+        level += probability * s.rate[d, r] / s.shapes[d, r]
         if r == news:
             recent = below
         if r == fresh:
@@ -389,10 +378,10 @@ def _conclude(s: Any, p: Any, d: int) -> None:
         if high < 0 and below >= 0.975:
             high = r
     s.recent[d] = recent
-    s.mean[d] = first
+    s.expected[d] = first
     s.deviation[d] = sqrt(max(second - first * first, 0.0))
-    s.low[d] = float(max(low, 0))
-    s.high[d] = float(high if high >= 0 else s.runs[d] - 1)
+    s.low[d] = min(float(max(low, 0)), first)  # the mean of a skewed law may be outside
+    s.high[d] = max(float(high if high >= 0 else s.runs[d] - 1), first)
     if alarm > p.threshold:
         s.alarmed[d] += 1
         s.since_alarm[d] = 0

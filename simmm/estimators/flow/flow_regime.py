@@ -80,9 +80,9 @@ PARAMETERS = parameters(
     interval_s=Parameter(5.0, "s", "in which aggressors are counted", 1e-3, 1e6, time_power=1.0),
     dispersion=Parameter(0.1, "", "variance beyond Poisson's, of the mean squared", 1e-3, 10.0),
     window=Parameter(720, "intervals", "learned from", low=24, high=RING),
-    slice=Parameter(10, "intervals", "looked at per tick of the clock", low=1, high=RING),
+    slice=Parameter(5, "intervals", "looked at per tick of the clock", low=1, high=RING),
     stay_prior=Parameter(20.0, "transitions", "assumed to stay, for one that leaves", 1.0, 1e6),
-    prior_intervals=Parameter(2.0, "intervals", "assumed in each state", low=0.01, high=1e6),
+    prior_intervals=Parameter(0.2, "intervals", "assumed in each state", low=0.01, high=1e6),
     warm_up=Parameter(24, "intervals", "averaged to begin with", low=2, high=RING),
     apart=Parameter(2.0, "", "least ratio of the rates of neighbours", low=1.01, high=100.0),
     spread=Parameter(3.0, "", "between the rates of neighbours, to begin with", 1.01, 100.0),
@@ -243,7 +243,7 @@ def _forget_moves(s: Any, p: Any) -> None:
 
 @kernel
 def _restart(s: Any, p: Any) -> None:
-    """Set rates to the means of thirds of the counts' range, which is on the scale of logarithms."""
+    """Set rates to the means of thirds of the range of counts, on a scale of logarithms."""
     first = max(s.intervals - p.window, 0)
     least, most = s.counts[first % RING], s.counts[first % RING]
     for i in range(first, s.intervals):

@@ -69,6 +69,7 @@ APPROXIMATE = ""
 
 RING = 4096  # times kept
 FEWEST = 128  # in a pass
+RECENT = 256  # whose excitement is summed anew after a fit
 PASSES = 20  # at most over one window
 SMALL = 0.2  # of a step
 NS_PER_S = 1_000_000_000.0
@@ -114,7 +115,7 @@ State = np.dtype(
         ("level", "f8"),  # A
         ("moment", "f8"),  # sum of age times weight
         # The pass
-        ("size", "i8"),  # most aggressors in it
+        ("most", "i8"),  # aggressors in it
         ("cursor", "i8"),  # next to look at; -1: no pass
         ("first", "i8"),
         ("explained", "i8"),  # first that is not history
@@ -148,7 +149,7 @@ def start(s: Any, p: Any, key: int) -> None:
     s.last_now = 0
     s.level = 0.0
     s.moment = 0.0
-    s.size = p.window
+    s.most = p.window
     s.cursor = -1
     s.passes = 0
     s.begun = 0
@@ -266,7 +267,7 @@ def _go_on(s: Any, p: Any) -> None:
     if s.cursor >= 0 and s.cursor - 1 < s.head - RING:  # they were overwritten
         s.cursor = -1
         s.passes = 0
-        s.size = max(s.size // 2, FEWEST)
+        s.most = max(s.most // 2, FEWEST)
     if s.cursor < 0 and not _begin(s, p):
         return
     for _ in range(p.slice):
@@ -291,8 +292,8 @@ def _go_on(s: Any, p: Any) -> None:
 def _begin(s: Any, p: Any) -> bool:
     """Begin a pass: over the same window, or if that is done the newest, if it has enough."""
     if s.passes == 0:
-        count = min(s.head - s.tail, s.size)
-        if count < min(p.warm_up, s.size):
+        count = min(s.head - s.tail, s.most)
+        if count < min(p.warm_up, s.most):
             return False
         s.first = s.head - count
         s.end = s.head
@@ -307,7 +308,7 @@ def _begin(s: Any, p: Any) -> bool:
             s.point[2] = log(p.decay_prior * count / span)
     elif s.first < s.head - RING:
         s.passes = 0
-        s.size = max(s.size // 2, FEWEST)
+        s.most = max(s.most // 2, FEWEST)
         return False
     set_point(s)
     add_one(s)
@@ -340,10 +341,24 @@ def _step(s: Any, p: Any) -> None:
     elif s.passes < PASSES:
         return
     s.passes = 0
-    s.size = min(2 * s.size, p.window)
+    s.most = min(2 * s.most, p.window)
 
 
 # -------------------------------------------------------------------------------- what is believed
+
+
+@kernel
+def _excite(s: Any) -> None:
+    """Sum the excitement at the newest stamp anew, for a new beta."""
+    s.level = float(s.together)
+    s.moment = 0.0
+    for i in range(min(s.head - s.tail, RECENT)):
+        age = float(s.stamp - s.times[(s.head - 1 - i) % RING]) / NS_PER_S
+        weight = exp(-s.value[2] * age)
+        if weight < 1e-12:
+            return
+        s.level += weight
+        s.moment += age * weight
 
 
 @kernel
@@ -364,6 +379,7 @@ def _conclude(s: Any) -> None:
         s.high[i] = s.value[i] * factor
     alpha = s.value[1]
     total = max(1.0 / (alpha * (1.0 - alpha) * s.covariance[1, 1]) - 1.0, 1e-3)
+    _excite(s)
     s.low[1] = beta_quantile(alpha * total, (1.0 - alpha) * total, 0.025)
     high = beta_quantile(alpha * total, (1.0 - alpha) * total, 0.975)
     s.high[1] = min(high, 1.0 - 1e-9)

@@ -26,8 +26,9 @@ lasted. Time or aggressors with an unknown touch count neither as exposure nor a
 while the market is unknown nothing is forgotten; what passed then counts as age afterwards.
 
 An aggressor counts once, however many prints it has. Duplicates count twice. Where it is wrong:
-aggressors that cluster (E19) are less certain than Poisson ones: with a branching ratio of n in
-clusters much shorter than the half-life the interval is too narrow by 1 / (1 - n).
+aggressors that cluster (E19) are less certain than Poisson ones. In clusters much shorter than the
+half-life, of branching ratio n, the interval is too narrow by 1 / (1 - n): at n = 0.6 it held the
+truth in 62 % of worlds.
 
 Source: conjugate prior of the Poisson rate with exposure; effective number of weighted data.
 """

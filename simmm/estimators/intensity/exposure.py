@@ -26,9 +26,9 @@ that. Fills beyond the mid count as at it. Silence (no mid, or nothing quoted) c
 
 Wrong where intensity isn't exponential in distance, or moves while one quotes: quoting wide exactly
 when flow is strong makes kappa look small. At one single distance only A exp(-kappa d) is known and
-kappa stays its prior's.
+kappa stays its prior's. Priors belong to a market: kappa is near 17,000 on a major of Hyperliquid.
 
-Source: Poisson likelihood with exposure; Avellaneda and Stoikov (2008), equation 2.11, for the
+Source: Poisson likelihood with exposure; Avellaneda and Stoikov (2008), section 2.5, for the
 intensity; Laplace's approximation; composite likelihood with adjusted magnitude, Varin, Reid and
 Firth (2011).
 """
@@ -68,7 +68,7 @@ APPROXIMATE = ""
 PARAMETERS = parameters(
     prior_kappa=Parameter(2000.0, "1/fraction", "mean of the prior", low=1.0, high=1e7),
     prior_shape=Parameter(
-        4.0, "fills", "shape of the prior; 0: flat in ln kappa", low=0.0, high=1e6
+        2.0, "fills", "shape of the prior; 0: flat in ln kappa", low=0.0, high=1e6
     ),
     prior_arrival=Parameter(
         0.1, "1/s", "median of the prior of A, per side", low=1e-9, high=1e6, time_power=-1.0

@@ -1,32 +1,32 @@
-"""E11: the kappa that strategies read, blended from book, robust and own kappa.
+"""E6: decay kappa of the market's reach, by the conjugate posterior over a rolling window.
 
-On the log scale, with weights that sum to 1,
+Model: what an aggressor reaches beyond the touch, x, is exponential with rate kappa, whatever the
+half spread (an exponential law has no memory). With the prior Gamma(a0, b0), a0 = `prior_shape`
+and b0 = a0 / `prior_kappa`, n aggressors leave the posterior Gamma(a0 + n, b0 + sum x), mean
+(a0 + n) / (b0 + sum x): a harmonic, not a linear, shrinkage.
 
-    ln kappa = sum of w_i ln kappa_i,
+Reach is seen on the grid of price steps s, so whole steps are counted, which are geometric:
+P(x = k s) = (1 - exp(-kappa s)) exp(-kappa s k). The posterior is then no gamma law in kappa; told
+is the one with the same mode and curvature in log kappa. With u = kappa s and h = u / (exp(u) - 1),
 
-own kappa's weight n / (n + `own_strength`), n its effective fills, 0 until `warm_up_fills` own
-fills came (from then on it takes part for good: fills that are forgotten don't bring warm-up back).
-The rest is shared by book and robust kappa in proportion to (kappa_i / sd_i)^2; where neither is
-known it is the market's kappa's, and where that is unknown too, the prior's. The sources share
-data: book is calibrated to the market's kappa, robust sees the market's trades, own has the
-market's kappa as prior. So the blend's relative sd is the weighted sum of theirs, as if their
-errors were one: right if they are, too wide if they aren't, never too narrow while each source is
-honest.
+    kappa (b0 + sum x) = a0 + sum h,      shape = a0 + sum h (u + h),      rate = shape / kappa
 
-Each tick moves ln kappa by 1 - `smoothing` of the way, and its sd alike. At reading, the override
-of a cascade (`cascade_kappa_factor`) multiplies at once, then `floor` holds.
+which for s = 0 (h = 1) is the exact posterior, without the prior the geometric maximum likelihood
+ln(1 + s / mean x) / s, and whose shape is the geometric law's information. Steps are kept in
+classes of a factor of two, each with its mean step.
 
-Fill-starved: over the time quoted, fills and hours are counted with half-life `rate_half_life_s`.
-Once `starved_after_s` were quoted and the rate is below `minimum_fills_per_hour`, `fill_starved` is
-1 and `starved_spread_factor` approaches 1 + (`starved_factor` - 1) (1 - rate / minimum) with the
-time constant `starved_ramp_s`; it goes back to 1 as it came. Stagnant: own weight below 1/2 after
-`stagnant_after_s` of quoting.
+Aggressors count, not prints and not volume; one counts once however many orders it filled, whole
+once it is known. Those that printed inside the touch reached the touch. Window, ring and change
+points: `reach_window.py`. While nothing is known of the market (mid 0) all that is in the window
+fades together, by the share of its aggressors that are still young enough, so the belief goes
+straight to the prior. Figures are made at the clock.
 
-Repeated rows of a fill count once; order doesn't matter. Silence and time without quotes change
-nothing. Wrong where all sources are wrong alike: the weighted sum measures no common bias.
+Duplicates count twice. Order matters for the window only. Where it is wrong: aggressors of one
+moment that reach alike are worth less than their number (where each minute has its own scale, of
+deviation one half, the interval held the truth in 41 % of worlds); a few that reach far carry it
+away (one in twenty, twenty times as far: half of the truth). E7 tells of such tails, E10 resists.
 
-Source: logarithmic pooling (Genest and Zidek, 1986), with dependence bounded by perfect
-correlation.
+Source: conjugate prior of the exponential law; geometric law of floored exponential distances.
 """
 
 from __future__ import annotations
@@ -35,86 +35,55 @@ from typing import Any
 
 import numpy as np
 
-from simmm.estimators.declare import Belief, Parameter, parameters
-from simmm.estimators.observation import CLOCK, FILL, GAP
-from simmm.jit import kernel
-from simmm.math import clip, exp, log
-
-ROW = "E11"
-HEARS = (CLOCK, FILL, GAP)
-READS = (
-    "market_kappa",
-    "book_kappa",
-    "robust_kappa",
-    "own_kappa",
-    "exposure_fills",
-    "cascade_kappa_factor",
+from simmm.distributions import gamma_quantile
+from simmm.estimators.declare import Belief, parameters
+from simmm.estimators.intensity.reach_window import (
+    CLASSES,
+    RING,
+    empty,
+    newest_ts,
+    pass_time,
+    take,
 )
-SILENCE = "hold"
+from simmm.estimators.intensity.reach_window import (
+    PARAMETERS as WINDOW,
+)
+from simmm.estimators.observation import AGGRESSOR, CLOCK
+from simmm.jit import kernel
+from simmm.math import exp, expm1, sqrt
+
+ROW = "E6"
+HEARS = (CLOCK, AGGRESSOR)
+READS = ("changepoint_alarms",)
+SILENCE = "prior"
 APPROXIMATE = ""
 
-PARAMETERS = parameters(
-    own_strength=Parameter(10.0, "fills", "that give own kappa a weight of 1/2", 0.1, 1e6),
-    warm_up_fills=Parameter(5, "fills", "own, before own kappa takes part", low=0, high=1_000_000),
-    smoothing=Parameter(0.9, "", "weight of the tick before in ln kappa", low=0.0, high=0.9999),
-    vaguest=Parameter(1.0, "", "relative sd above which a source is left out", 0.01, 100.0),
-    floor=Parameter(1.0, "1/fraction", "lower bound at reading", low=1.0, high=1e6),
-    prior_kappa=Parameter(2000.0, "1/fraction", "where no source knows any", low=1.0, high=1e7),
-    prior_log_sd=Parameter(0.5, "", "its standard deviation, of ln kappa", low=0.01, high=10.0),
-    minimum_fills_per_hour=Parameter(
-        6.0, "1/h", "rate below which quotes are starved", low=0.0, high=1e6, time_power=-1.0
-    ),
-    rate_half_life_s=Parameter(
-        1800.0, "s", "time quoted that halves weights in the rate", 1.0, 1e8, time_power=1.0
-    ),
-    starved_after_s=Parameter(
-        1800.0, "s", "time quoted before starving is called", low=0.0, high=1e8, time_power=1.0
-    ),
-    starved_factor=Parameter(1.5, "", "of the spread, without any fills", low=1.0, high=100.0),
-    starved_ramp_s=Parameter(
-        600.0, "s", "time constant of the widening", low=1e-3, high=1e8, time_power=1.0
-    ),
-    stagnant_after_s=Parameter(
-        3600.0, "s", "time quoted before stagnation is called", low=0.0, high=1e8, time_power=1.0
-    ),
-    longest_s=Parameter(
-        60.0, "s", "longest time between ticks that counts", low=1e-3, high=1e6, time_power=1.0
-    ),
-)
+PARAMETERS = parameters(**WINDOW)
 
 BELIEFS = (
-    Belief("kappa", "1/fraction", "decay of fill intensity by distance, blended", law="lognormal"),
-    Belief("own_weight", "", "of own kappa in it", law="code"),
-    Belief("book_weight", "", "of book kappa in it", law="code"),
-    Belief("robust_weight", "", "of robust kappa in it", law="code"),
-    Belief("market_weight", "", "of the market's kappa, or the prior, in it", law="code"),
-    Belief("fill_starved", "", "1: fewer own fills than the least rate", law="code"),
-    Belief("starved_spread_factor", "", "what starving widens spreads by, >= 1", law="code"),
-    Belief("kappa_stagnant", "", "1: own weight below 1/2 for too long", law="code"),
+    Belief(
+        "market_kappa", "1/fraction", "decay of aggressors' reach beyond the touch", law="gamma"
+    ),
+    Belief("market_kappa_count", "aggressors", "in the window of market_kappa", law="code"),
 )
+
+ITERATIONS = 20
+CLOSE = 1e-10  # in log kappa
+OVERFLOW = 700.0
 
 State = np.dtype(
     [
-        ("log_kappa", "f8"),
-        ("deviation", "f8"),  # of it
-        ("kappa", "f8"),
-        ("bound", "f8"),  # exp(1.96 deviation)
-        ("informed", "i8"),  # 1: from a source that heard data
-        ("informed_ts", "i8"),  # ns, of the newest of them
-        ("own_weight", "f8"),
-        ("book_weight", "f8"),
-        ("robust_weight", "f8"),
-        ("market_weight", "f8"),
-        ("fills", "i8"),  # own, ever
-        ("warm", "i8"),  # 1: own kappa takes part; never goes back
-        ("fill_ts", "i8"),  # exchange's clock, of the last own fill
-        ("rate_fills", "f8"),  # weighted
-        ("rate_hours", "f8"),  # weighted
-        ("quoted_s", "f8"),  # ever
-        ("hunger", "f8"),  # 0 to 1, what the widening follows
-        ("starved", "i8"),
-        ("tick_ts", "i8"),  # ns; -1: none since an interruption
-        ("quoting", "i8"),  # 1: orders rested at the last tick
+        *RING,
+        ("faded", "i8"),  # the figures were made without knowing the market
+        ("known_size", "i8"),  # aggressors in the window when they were last made knowing it
+        ("posterior_shape", "f8"),  # then
+        ("posterior_rate", "f8"),
+        ("newest_ts", "i8"),  # ns, of what informed the figures
+        ("value", "f8"),
+        ("deviation", "f8"),
+        ("low", "f8"),
+        ("high", "f8"),
+        ("count", "f8"),
     ],
     align=True,
 )
@@ -123,157 +92,92 @@ State = np.dtype(
 @kernel
 def start(s: Any, p: Any, key: int) -> None:
     """Know the prior."""
-    s.log_kappa = log(p.prior_kappa)
-    s.deviation = p.prior_log_sd
-    s.informed = 0
-    s.informed_ts = -1
-    s.own_weight = 0.0
-    s.book_weight = 0.0
-    s.robust_weight = 0.0
-    s.market_weight = 1.0
-    s.fills = 0
-    s.warm = 0
-    s.fill_ts = 0
-    s.rate_fills = 0.0
-    s.rate_hours = 0.0
-    s.quoted_s = 0.0
-    s.hunger = 0.0
-    s.starved = 0
-    s.tick_ts = -1
-    s.quoting = 0
-    _conclude(s)
+    empty(s)
+    s.faded = 0
+    s.known_size = 0
+    s.newest_ts = 0
+    s.count = 0.0
+    s.posterior_shape = p.prior_shape
+    s.posterior_rate = p.prior_shape / p.prior_kappa
+    _tell(s, s.posterior_shape, s.posterior_rate)
 
 
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
-    """Count a fill; at the clock, blend."""
-    if o.kind == GAP:
-        s.tick_ts = -1
-    elif o.kind == FILL:
-        if s.fills == 0 or s.fill_ts != o.exch_ts:
-            s.fills += 1
-            s.rate_fills += 1.0
-        s.fill_ts = o.exch_ts
-    elif o.mid > 0.0:
-        _count_time(s, p, o)
-        _blend(s, p, o, b)
-        _conclude(s)
+    """Take in one aggressor, or make the figures at the clock."""
+    if o.kind == AGGRESSOR:
+        take(s, o)
+        return
+    pass_time(s, o.now, p.window_s, p.keep, b.changepoint_alarms)
+    known = o.mid > 0.0 or s.came > 0
+    if s.came == 0 and s.left == 0 and not (known and s.faded == 1):
+        return
+    s.came = 0
+    s.left = 0
+    s.count = float(s.held)
+    if s.held > 0:
+        s.newest_ts = newest_ts(s)
+    if known:
+        s.faded = 0
+        s.known_size = s.held
+        _solve(s, p)
+        _tell(s, s.posterior_shape, s.posterior_rate)
     else:
-        s.tick_ts = -1
-
-
-@kernel
-def _count_time(s: Any, p: Any, o: Any) -> None:
-    """Count the time quoted, and follow the rate of fills."""
-    seconds = 1e-9 * (o.now - s.tick_ts)
-    if s.tick_ts >= 0 and 0.0 < seconds <= p.longest_s and s.quoting == 1:
-        keep = exp(-0.6931471805599453 * seconds / p.rate_half_life_s)
-        s.quoted_s += seconds
-        s.rate_fills *= keep
-        s.rate_hours = keep * s.rate_hours + seconds / 3600.0
-        wanted = p.minimum_fills_per_hour * s.rate_hours
-        starved = s.quoted_s >= p.starved_after_s and s.rate_fills < wanted
-        s.starved = 1 if starved else 0
-        target = 1.0 - s.rate_fills / wanted if starved else 0.0
-        s.hunger += (1.0 - exp(-seconds / p.starved_ramp_s)) * (target - s.hunger)
-    s.tick_ts = o.now
-    s.quoting = 1 if o.own[0] + o.own[1] > 0 else 0
-
-
-@kernel
-def _known(value: float, deviation: float, age_ns: int, vaguest: float) -> bool:
-    """Whether a source says anything that can be used."""
-    return age_ns >= 0 and 1e-3 <= value <= 1e9 and 0.0 <= deviation <= vaguest * value
-
-
-@kernel
-def _precision(value: float, deviation: float) -> float:
-    ratio = max(deviation / value, 1e-6)
-    return 1.0 / (ratio * ratio)
-
-
-@kernel
-def _blend(s: Any, p: Any, o: Any, b: Any) -> None:
-    if s.fills >= p.warm_up_fills:
-        s.warm = 1
-    fills = clip(b.exposure_fills, 0.0, 1e12)
-    own = 0.0
-    if s.warm == 1 and _known(b.own_kappa, b.own_kappa_sd, b.own_kappa_age_ns, p.vaguest):
-        own = fills / (fills + p.own_strength)
-    book, robust = 0.0, 0.0
-    if _known(b.book_kappa, b.book_kappa_sd, b.book_kappa_age_ns, p.vaguest):
-        book = _precision(b.book_kappa, b.book_kappa_sd)
-    if _known(b.robust_kappa, b.robust_kappa_sd, b.robust_kappa_age_ns, p.vaguest):
-        robust = _precision(b.robust_kappa, b.robust_kappa_sd)
-    whole = book + robust
-    s.own_weight = own
-    s.book_weight = (1.0 - own) * book / whole if whole > 0.0 else 0.0
-    s.robust_weight = (1.0 - own) * robust / whole if whole > 0.0 else 0.0
-    s.market_weight = 0.0 if whole > 0.0 else 1.0 - own
-    value, deviation, age = 0.0, 0.0, -1
-    if s.own_weight > 0.0:
-        value += s.own_weight * log(b.own_kappa)
-        deviation += s.own_weight * b.own_kappa_sd / b.own_kappa
-        age = b.own_kappa_age_ns
-    if s.book_weight > 0.0:
-        value += s.book_weight * log(b.book_kappa)
-        deviation += s.book_weight * b.book_kappa_sd / b.book_kappa
-        age = b.book_kappa_age_ns if age < 0 else min(age, b.book_kappa_age_ns)
-    if s.robust_weight > 0.0:
-        value += s.robust_weight * log(b.robust_kappa)
-        deviation += s.robust_weight * b.robust_kappa_sd / b.robust_kappa
-        age = b.robust_kappa_age_ns if age < 0 else min(age, b.robust_kappa_age_ns)
-    if s.market_weight > 0.0:
-        if _known(b.market_kappa, b.market_kappa_sd, b.market_kappa_age_ns, p.vaguest):
-            value += s.market_weight * log(b.market_kappa)
-            deviation += s.market_weight * b.market_kappa_sd / b.market_kappa
-            age = b.market_kappa_age_ns if age < 0 else min(age, b.market_kappa_age_ns)
-        else:
-            value += s.market_weight * log(p.prior_kappa)
-            deviation += s.market_weight * p.prior_log_sd
-    deviation = min(deviation, 10.0)
-    if age >= 0 and s.informed == 0:  # the prior is left at once
-        s.log_kappa, s.deviation = value, deviation
-        s.informed = 1
-    elif age >= 0 or s.informed == 0:
-        s.log_kappa += (1.0 - p.smoothing) * (value - s.log_kappa)
-        s.deviation += (1.0 - p.smoothing) * (deviation - s.deviation)
-    if age >= 0:
-        s.informed_ts = max(s.informed_ts, o.now - age)
-
-
-@kernel
-def _conclude(s: Any) -> None:
-    s.kappa = exp(s.log_kappa)
-    s.bound = exp(1.959963984540054 * s.deviation)
+        s.faded = 1
+        share = float(s.held) / float(max(s.known_size, 1))
+        rate = p.prior_shape / p.prior_kappa
+        shape = p.prior_shape + share * (s.posterior_shape - p.prior_shape)
+        _tell(s, shape, rate + share * max(s.posterior_rate - rate, 0.0))
 
 
 @kernel
 def read(s: Any, p: Any, now: int, b: Any) -> None:
     """Write what is believed."""
-    age = now - s.informed_ts if s.informed_ts >= 0 else -1
-    factor = 1.0
-    if b.cascade_kappa_factor_age_ns >= 0 and 0.0 < b.cascade_kappa_factor <= 1.0:
-        factor = b.cascade_kappa_factor
-    kappa = max(s.kappa * factor, p.floor)
-    b.kappa = kappa
-    b.kappa_sd = kappa * s.deviation
-    b.kappa_low = kappa / s.bound
-    b.kappa_high = kappa * s.bound
-    b.kappa_age_ns = age
-    b.own_weight = s.own_weight
-    b.own_weight_age_ns = age
-    b.book_weight = s.book_weight
-    b.book_weight_age_ns = age
-    b.robust_weight = s.robust_weight
-    b.robust_weight_age_ns = age
-    b.market_weight = s.market_weight
-    b.market_weight_age_ns = age
-    quoted = now - s.tick_ts if s.quoted_s > 0.0 and s.tick_ts >= 0 else -1
-    b.fill_starved = float(s.starved)
-    b.fill_starved_age_ns = quoted
-    b.starved_spread_factor = 1.0 + (p.starved_factor - 1.0) * s.hunger
-    b.starved_spread_factor_age_ns = quoted
-    stagnant = s.quoted_s >= p.stagnant_after_s and s.own_weight < 0.5
-    b.kappa_stagnant = 1.0 if stagnant else 0.0
-    b.kappa_stagnant_age_ns = quoted
+    age_ns = now - s.newest_ts if s.count > 0.0 else -1
+    b.market_kappa = s.value
+    b.market_kappa_sd = s.deviation
+    b.market_kappa_low = s.low
+    b.market_kappa_high = s.high
+    b.market_kappa_age_ns = age_ns
+    b.market_kappa_count = s.count
+    b.market_kappa_count_age_ns = age_ns
+
+
+@kernel
+def _solve(s: Any, p: Any) -> None:
+    """Find mode and curvature of the posterior in log kappa, by Newton's method."""
+    prior_rate = p.prior_shape / p.prior_kappa
+    total = prior_rate + s.excess_sum
+    below = total  # the sum of x, had steps been halves further on average
+    for k in range(CLASSES):
+        below += 0.5 * s.class_step[k]
+    kappa = (p.prior_shape + float(s.held)) / below
+    shape = p.prior_shape
+    for _ in range(ITERATIONS):
+        expected = p.prior_shape
+        shape = p.prior_shape
+        for k in range(CLASSES):
+            count = s.class_count[k]
+            if count > 0.0:
+                u = kappa * s.class_step[k] / count
+                h = 1.0
+                if u > 0.0:
+                    h = u / expm1(u) if u < OVERFLOW else 0.0
+                expected += count * h
+                shape += count * h * (u + h)
+        # The derivative in log kappa is expected - kappa total, that of this is minus `slope`.
+        slope = kappa * total + shape - expected
+        step = (expected - kappa * total) / slope
+        kappa *= exp(min(max(step, -1.0), 1.0))
+        if abs(step) < CLOSE:
+            break
+    s.posterior_shape = shape
+    s.posterior_rate = shape / kappa
+
+
+@kernel
+def _tell(s: Any, shape: float, rate: float) -> None:
+    s.value = shape / rate
+    s.deviation = sqrt(shape) / rate
+    s.low = gamma_quantile(shape, 0.025) / rate
+    s.high = gamma_quantile(shape, 0.975) / rate

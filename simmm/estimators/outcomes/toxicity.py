@@ -112,12 +112,14 @@ _IMBALANCE, _FLOW, _MICROPRICE, _JUMP, _HAWKES, _SPREAD = range(FEATURES)
 _SIDED = 3  # the first three change their sign with the side
 _FARTHEST = 5.0  # deviations
 _MOST_LOTS = 1e15
+_MOST_LEARNED = 4  # outcomes per observation heard
 LN2 = 0.6931471805599453
 
 State = np.dtype(
     [
         *PENDING,
-        ("settled", "i8", (1,)),
+        ("settled", "i8", (2,)),  # outcome known, learned from
+        ("pending_adverse", "f8", (RING,)),  # 0 or 1; -1: not known
         ("pending_x", "f8", (RING, SIZE)),
         ("pending_chance", "f8", (RING,)),
         ("pending_base", "f8", (RING,)),
@@ -193,6 +195,8 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     lose_mid(s, o)
     if s.settled[0] < s.fills:
         _settle(s, p, o.now)
+    if s.settled[1] < s.settled[0]:
+        _learn_some(s, p)
     hear_mid(s, o)
     if o.kind == FILL:
         _hear_fill(s, p, o, b)
@@ -256,6 +260,7 @@ def _hear_fill(s: Any, p: Any, o: Any, b: Any) -> None:
     _standardise(s, p, o.side)
     mean, variance = foretell(s, s.x)
     s.pending_chance[place] = logistic_moments(mean, sqrt(variance))[0]
+    s.pending_adverse[place] = -1.0
     s.pending_base[place] = s.base_adverse / s.base_weight
     for k in range(SIZE):
         s.pending_x[place, k] = s.x[k]
@@ -318,26 +323,43 @@ def _standardise(s: Any, p: Any, side: float) -> None:
 @kernel
 def _settle(s: Any, p: Any, now: int) -> None:
     horizon_ns = nanoseconds(p.horizon_s)
-    constant = log(p.prior_share / (1.0 - p.prior_share))
-    keep = 1.0 - p.forget
     while True:
         place = next_due(s, 0, horizon_ns, now)
         if place < 0:
             return
         bound = 1e-4 * p.adverse_bps + p.noise_floor * noise_of(s.pending_sigma[place], p.horizon_s)
-        adverse = 1.0 if -markout(s, place) > bound else 0.0
-        chance, base = s.pending_chance[place], s.pending_base[place]
-        miss = adverse - chance
-        s.error = keep * s.error + miss * miss
-        s.base_error = keep * s.base_error + (adverse - base) * (adverse - base)
-        s.base_weight = keep * s.base_weight + 1.0
-        s.base_adverse = keep * s.base_adverse + adverse
-        residual = miss / sqrt(max(chance * (1.0 - chance), 1e-6))
-        gather(s, 0, s.pending_ts[place], residual, keep, horizon_ns)
-        forget_to_prior(s, p.forget, constant, p.constant_sd, p.slope_sd)
-        learn(s, s.pending_x[place], adverse)
-        s.fills_learned += 1
-        s.due_ts = s.pending_ts[place] + horizon_ns
+        s.pending_adverse[place] = 1.0 if -markout(s, place) > bound else 0.0
+
+
+@kernel
+def _learn_some(s: Any, p: Any) -> None:
+    """Learn from a few of the outcomes that are known; the others come next."""
+    for _ in range(_MOST_LEARNED):
+        if s.settled[1] < s.settled[0]:
+            place = s.settled[1] % RING
+            s.settled[1] += 1
+            if s.pending_adverse[place] >= 0.0:
+                _learn(s, p, place)
+
+
+@kernel
+def _learn(s: Any, p: Any, place: int) -> None:
+    horizon_ns = nanoseconds(p.horizon_s)
+    constant = log(p.prior_share / (1.0 - p.prior_share))
+    keep = 1.0 - p.forget
+    adverse = s.pending_adverse[place]
+    chance, base = s.pending_chance[place], s.pending_base[place]
+    miss = adverse - chance
+    s.error = keep * s.error + miss * miss
+    s.base_error = keep * s.base_error + (adverse - base) * (adverse - base)
+    s.base_weight = keep * s.base_weight + 1.0
+    s.base_adverse = keep * s.base_adverse + adverse
+    residual = miss / sqrt(max(chance * (1.0 - chance), 1e-6))
+    gather(s, 0, s.pending_ts[place], residual, keep, horizon_ns)
+    forget_to_prior(s, p.forget, constant, p.constant_sd, p.slope_sd)
+    learn(s, s.pending_x[place], adverse)
+    s.fills_learned += 1
+    s.due_ts = s.pending_ts[place] + horizon_ns
 
 
 @kernel

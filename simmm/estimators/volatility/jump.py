@@ -17,15 +17,17 @@ of scores: what isn't known of the labels and of the other parameters widens the
 
 `jump_toxicity` is pi of late: a running average of P(jump), itself computed with that average for
 pi (the online form of the same method). With gain g its stationary variance is
-g / 2 pi (1 - pi), that of 2 / g labels seen, though it follows a change more slowly than 1 / g
-returns: by the share of information that unlabelled returns keep, about a third.
+g / 2 pi (1 - pi), that of 2 / g labels seen, besides what not knowing sigma and rho adds; it
+follows a change more slowly than 1 / g returns, by the share of information that is left without
+labels.
 
 A return of exactly 0 is put together with the next until the price has moved: on a grid of prices
 zeros would otherwise count as a sigma of their own. Where it is wrong: volatility that changes
-inside the window gives heavy tails, which are read as jumps; moves of +-1 step in buckets of unlike
-durations give tails too; jumps far beyond 5 deviations make the share too large (of 30 deviations,
-twice), for then fewer usual returns are excused, while sigma stays right. A duplicate bucket counts
-twice; order matters to `jump_toxicity` alone.
+inside the window gives heavy tails, which are read as jumps (on recorded markets 2 to 15 % of
+buckets, whatever they were); moves of +-1 step in buckets of unlike durations give tails too; jumps
+far beyond 5 deviations make the share too large (of 30 deviations, twice), for then fewer usual
+returns are excused, while sigma stays right. A duplicate bucket counts twice; order matters to
+`jump_toxicity` alone.
 
 Before `minimum_returns` it tells the prior. When no buckets come everything stays.
 

@@ -3,10 +3,11 @@
 Time that is measured by what was traded flows fast when much happens, so returns of buckets are
 closer to normal and to one variance than returns of seconds (Ane and Geman, 2000). Each bucket
 holds what aggressors traded since the last one closed; the aggressor that fills it closes it and is
-in it whole, so one observation closes one bucket at most, however large it is. A bucket reports
+in it whole, so one observation closes one bucket at most, however large it is. It reports
 
 - `lots` traded in it,
-- `seconds` it was open, never 0: an aggressor of the same nanosecond waits for the next,
+- `seconds` it was open, at least `shortest_s`: over less, a mid on a grid moves by steps, and a
+  return over the root of nearly no time is any number. Until then more is let in,
 - `change`, the log return of the mid from one close to the next. The mid at a close is the one
   before the closing aggressor, whose own push belongs to the next bucket,
 - `mid` at its close, quanta.
@@ -64,6 +65,9 @@ PARAMETERS = parameters(
     ),
     bucket_s=Parameter(
         5.0, "s", "what a learned bucket takes on average", low=1e-3, high=1e6, time_power=1.0
+    ),
+    shortest_s=Parameter(
+        1.0, "s", "below which no bucket closes", low=1e-6, high=1e6, time_power=1.0
     ),
     longest_s=Parameter(
         60.0, "s", "after which the clock closes a bucket", low=1e-3, high=1e9, time_power=1.0
@@ -187,7 +191,7 @@ def _trade(s: Any, p: Any, o: Any) -> None:
     s.open_volume += volume
     if s.threshold == 0.0 and s.aggressors >= p.learn_aggressors:
         s.threshold = _usual(s, p)
-    if 0.0 < s.threshold <= s.open_volume and o.now > s.open_ts:
+    if _is_full(s, p, o.now):
         _close(s, p, o.now)
 
 
@@ -197,9 +201,16 @@ def _tick(s: Any, p: Any, now: int) -> None:
     s.watched = 1
     if s.open_mid == 0.0:
         _open(s, now)
-    elif float(now - s.open_ts) >= p.longest_s * NS_PER_S and now > s.open_ts:
+    elif _is_full(s, p, now) or float(now - s.open_ts) >= p.longest_s * NS_PER_S:
         _close(s, p, now)
     _settle_rate(s)
+
+
+@kernel
+def _is_full(s: Any, p: Any, now: int) -> bool:
+    """Whether the volume is there, and the least time has passed."""
+    filled = 0.0 < s.threshold <= s.open_volume
+    return filled and float(now - s.open_ts) >= p.shortest_s * NS_PER_S
 
 
 @kernel

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from simmm.report.words import MINUS, duration, fixed, percent
 from simmm.study.recovery.scores import Accuracy, Alarms, CaseScore, Lag, Recovery, Share
 
 WIDEST = 1.25  # mean width of an interval over the ideal one that is still called good
+_NAMED = 20  # uncertain cases that are still named one by one
 KINDS = {
     "assumed": "the world it assumes",
     "changing": "a world that changes",
@@ -76,20 +77,21 @@ def summary(found: Recovery) -> list[str]:
     """The answer in sentences: in which of the worlds they assume intervals cover."""
     judged = list(_assumed(found.scores))
     right = [one for _, one in judged if one.verdict == "covers"]
+    unclear = [pair for pair in judged if pair[1].verdict.endswith("?")]
     sentences = [
         f"In {len(right)} of {len(judged)} worlds that estimators assume, the 95 % interval holds "
         "the truth in 92 to 98 % of draws."
     ]
     for kind in ("too narrow", "too wide", "silent"):
-        names = [
-            f"{case.row} {one.belief} in {case.case}"
-            + (f" ({percent(one.covered_95.value)})" if one.covered_95 and one.worlds else "")
-            + (", declared approximate" if case.approximate else "")
-            for case, one in judged
-            if one.verdict.startswith(kind)
-        ]
+        names = _named(pair for pair in judged if pair[1].verdict == kind)
         if names:
-            sentences.append(f"{kind.capitalize()}: {'; '.join(names)}.")
+            sentences.append(f"{kind.capitalize()}: {names}.")
+    if unclear:
+        few = f" {_named(unclear)}." if len(unclear) <= _NAMED else ""
+        sentences.append(
+            f"In {len(unclear)} the share lies outside of that, but so near that chance alone "
+            f"could do it with {found.seeds} draws.{few}"
+        )
     wide = [
         f"{case.row} {one.belief} in {case.case} ({fixed(one.width, 2)})"
         for case, one in judged
@@ -98,6 +100,15 @@ def summary(found: Recovery) -> list[str]:
     if wide:
         sentences.append(f"Intervals over {WIDEST} times the ideal width: {'; '.join(wide)}.")
     return sentences
+
+
+def _named(pairs: Iterable[tuple[CaseScore, Accuracy]]) -> str:
+    return "; ".join(
+        f"{case.row} {one.belief} in {case.case}"
+        + (f" ({percent(one.covered_95.value)})" if one.covered_95 and one.worlds else "")
+        + (", declared approximate" if case.approximate else "")
+        for case, one in pairs
+    )
 
 
 def _assumed(scores: list[CaseScore]) -> Iterator[tuple[CaseScore, Accuracy]]:

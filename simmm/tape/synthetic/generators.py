@@ -16,6 +16,7 @@ GENERATORS = {
     "poisson": ("simmm.tape.synthetic.poisson", "Poisson"),
     "queue_reactive": ("simmm.tape.synthetic.queue_reactive", "QueueReactive"),
     "cascade": ("simmm.tape.synthetic.cascade", "Cascade"),
+    "hawkes": ("simmm.tape.synthetic.hawkes", "Hawkes"),
     "order_queue": ("simmm.tape.synthetic.order_book", "OrderQueue"),
 }
 

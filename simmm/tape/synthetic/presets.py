@@ -115,6 +115,7 @@ _HL_WLFI: dict[str, Any] = {
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "poisson": {},
     "queue_reactive": {"hl_btc": _HL_BTC, "hl_wlfi": _HL_WLFI},
+    "hawkes": {},
     "order_queue": {},
     "cascade": {
         "hl_btc": {**_HL_BTC, "forced_median_lots": 100_000.0, "feedback": 0.3},

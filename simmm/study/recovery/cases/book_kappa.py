@@ -8,7 +8,7 @@ from simmm.study.recovery.case import Case, World
 from simmm.study.recovery.worlds.books import STEP, book, slope_sd
 
 SLOPE, KAPPA = 1500.0, 2000.0
-NOISE, MEMORY_S = 0.5, 30.0
+NOISE, MEMORY_S = 0.5, 10.0
 TICKS = 300
 BARE = {"calibrate": 0}
 ONLY = ("book_kappa",)
@@ -75,13 +75,13 @@ def _lasting(seed: int) -> World:
 
 
 CASES = (
-    Case("exponential", "assumed", _exponential, ONLY, "300 books, noise of 50 % for 30 s", BARE),
-    Case("one minute", "assumed", _one_minute, ONLY, "60 books, noise of 50 % for 30 s", BARE),
+    Case("exponential", "assumed", _exponential, ONLY, "300 books, noise of 50 % for 10 s", BARE),
+    Case("one minute", "assumed", _one_minute, ONLY, "60 books, noise of 50 % for 10 s", BARE),
     Case("calibrated", "assumed", _calibrated, ONLY, "slope 1,500, the market's kappa 2,000"),
     Case("doubled", "changing", _doubled, ONLY, "the slope doubles after 300 s", BARE),
     Case(
         "spoofed", "violated", _spoofed, ONLY, "three levels ten times too big on each tick", BARE
     ),
     Case("humped", "violated", _humped, ONLY, "little size near the touch", BARE),
-    Case("lasting", "violated", _lasting, ONLY, "noise lasts 120 s instead of 30", BARE),
+    Case("lasting", "violated", _lasting, ONLY, "noise lasts 40 s instead of 10", BARE),
 )

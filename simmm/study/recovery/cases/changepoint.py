@@ -19,12 +19,12 @@ from simmm.study.recovery.worlds.changes import (
 BATCH = 10  # the defaults of `changepoint`
 HAZARD = 1.0 / 250.0
 WARM_UP = 10
-LONGEST = 256
+LONGEST = 128
 COUNT = 500
 
 
 def _told(runs: np.ndarray) -> float:
-    """What of the last run can be known: it begins after the warm-up, and is told up to 256."""
+    """What of the last run can be known: it begins after the warm-up, and is told up to 128."""
     return float(min(runs[-1], len(runs) - WARM_UP, LONGEST))
 
 

@@ -12,7 +12,7 @@ TICKS = 721  # of 5 s
 KNOT = 48  # ticks between turns of a quote's distance
 NEAR, FAR = 1e-4, 2e-3
 BOTH = ("exposure_kappa", "exposure_arrival")
-PRIOR_SHAPE, PRIOR_KAPPA, PRIOR_ARRIVAL, PRIOR_LOG_SD = 4.0, 2000.0, 0.1, 2.0
+PRIOR_SHAPE, PRIOR_KAPPA, PRIOR_ARRIVAL, PRIOR_LOG_SD = 2.0, 2000.0, 0.1, 2.0
 
 
 def paths(rng: np.random.Generator, ticks: int, near: float = NEAR, far: float = FAR) -> np.ndarray:
@@ -57,7 +57,7 @@ def _scarce(seed: int) -> World:
 
 def _halved(seed: int) -> World:
     rng = np.random.default_rng(seed)
-    ticks, change = 4 * TICKS, 2 * TICKS
+    ticks, change = 2 * TICKS, TICKS
     kappa = np.where(np.arange(ticks) < change, KAPPA, 0.5 * KAPPA) * np.ones((2, 1))
     quotes = quote(rng, np.full(2, ARRIVAL), kappa, paths(rng, ticks))
     clocks = np.flatnonzero(quotes.observations["kind"] == 0)
@@ -129,7 +129,7 @@ CASES = (
         "changing",
         _halved,
         ("exposure_kappa",),
-        "kappa falls from 2,000 to 1,000 after 2 h",
+        "kappa falls from 2,000 to 1,000 after 1 h",
         parameters={"half_life_s": 900.0},
     ),
     Case("ladder", "assumed", _ladder, BOTH, "three orders a side, filled by the same aggressors"),

@@ -1,106 +1,106 @@
-"""Worlds of E11: sources whose errors are one, or independent; a change; flow that dries up."""
+"""Worlds for `kappa`: exponential reach, on grids, after changes, and what isn't so."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
-from simmm.estimators.observation import CLOCK
 from simmm.study.recovery.case import Case, World
-from simmm.study.recovery.worlds.own_quotes import clocks, fills_at
+from simmm.study.recovery.worlds.reach import (
+    Market,
+    aggressors_since,
+    clustered,
+    heard,
+    information,
+)
 
-KAPPA = 2000.0
-CVS = {"own_kappa": 0.15, "book_kappa": 0.2, "robust_kappa": 0.1, "market_kappa": 0.1}
-ONLY = ("kappa",)
-TICKS = 120  # of 1 s
-FILLS = 10
-
-
-def _told(errors: dict[str, float], level: float | np.ndarray = KAPPA) -> dict:
-    given: dict[str, float | np.ndarray] = {"exposure_fills": float(FILLS)}
-    for name, cv in CVS.items():
-        value = level * np.exp(cv * errors[name])
-        given |= {name: value, f"{name}_sd": cv * value, f"{name}_age_ns": 0}
-    given["cascade_kappa_factor_age_ns"] = -1
-    return given
-
-
-def _quoted(ticks: int, fill_times: np.ndarray, tick_s: float = 1.0) -> np.ndarray:
-    fills = fills_at(fill_times, np.zeros(fill_times.size), np.full(fill_times.size, 5e-4), tick_s)
-    rows = np.concatenate([clocks(ticks, tick_s), fills])
-    return rows[np.argsort(rows["now"], kind="stable")]
+WINDOW_S = 600.0  # default of the parameter
+CONTINUOUS = Market(step=0.0)
+FINE = Market()
+COARSE = Market(step=1.75e-4, half_spreads=(0.875e-4,), arrival=1.0)  # kappa step = 1.4
+SPARSE = Market(seconds=700, arrival=0.05)
+CHANGE_S = 900
+AFTER = 2.5  # times kappa before
 
 
-def _one_error(seed: int) -> World:
-    z = float(np.random.default_rng(seed).standard_normal())
-    rows = _quoted(TICKS, np.arange(FILLS) + 0.5)
-    ideal = 0.5 * CVS["own_kappa"] + 0.5 * (0.2 * CVS["book_kappa"] + 0.8 * CVS["robust_kappa"])
-    truth = {"kappa": KAPPA}
-    return World(rows, truth, _told(dict.fromkeys(CVS, z)), ideal_sd={"kappa": KAPPA * ideal})
+def _steady(market: Market) -> Callable[[int], World]:
+    def draw(seed: int) -> World:
+        seen = heard(np.random.default_rng([seed, 6]), market)
+        count = max(aggressors_since(seen, WINDOW_S), 1)
+        ideal = market.kappa / math.sqrt(count * information(market.kappa, market.step))
+        return World(seen, {"market_kappa": market.kappa}, ideal_sd={"market_kappa": ideal})
+
+    return draw
 
 
-def _before_fills(seed: int) -> World:
-    z = float(np.random.default_rng(seed).standard_normal())
-    return World(_quoted(TICKS, np.zeros(0)), {"kappa": KAPPA}, _told(dict.fromkeys(CVS, z)))
+def _change(seed: int, alarm: bool) -> World:
+    """The reach shrinks at once; a change point is called half a minute later, or never."""
+    market = replace(FINE, seconds=1_500, arrival=1.0, half_spreads=(0.5e-5,))
+
+    def reach(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
+        kappa = np.where(times < CHANGE_S, market.kappa, AFTER * market.kappa)
+        return rng.exponential(1.0 / kappa)
+
+    seen = heard(np.random.default_rng([seed, 7]), market, reach=reach)
+    seconds = (seen["now"] - seen["now"][0]) / 1e9
+    truth = np.where(seconds < CHANGE_S, market.kappa, AFTER * market.kappa)
+    alarms = np.where(seconds < CHANGE_S + 30, 0.0, 1.0) if alarm else 0.0
+    change = int(np.searchsorted(seconds, CHANGE_S))
+    return World(seen, {"market_kappa": truth}, {"changepoint_alarms": alarms}, change=change)
 
 
-def _independent(seed: int) -> World:
-    errors = dict(zip(CVS, np.random.default_rng(seed).standard_normal(len(CVS)), strict=True))
-    rows = _quoted(TICKS, np.arange(FILLS) + 0.5)
-    return World(rows, {"kappa": KAPPA}, _told({k: float(z) for k, z in errors.items()}))
+def _after_alarms(seed: int) -> World:
+    """A false alarm cuts the window five minutes before the end."""
+    seen = heard(np.random.default_rng([seed, 8]), FINE)
+    seconds = (seen["now"] - seen["now"][0]) / 1e9
+    alarms = np.where(seconds < FINE.seconds - 300, 0.0, 1.0)
+    count = max(aggressors_since(seen, 300.0), 1)
+    ideal = FINE.kappa / math.sqrt(count * information(FINE.kappa, FINE.step))
+    truth = {"market_kappa": FINE.kappa}
+    return World(seen, truth, {"changepoint_alarms": alarms}, {"market_kappa": ideal})
 
 
-def _biased_book(seed: int) -> World:
-    """The book says half of what it should, and is as sure of it."""
-    z = float(np.random.default_rng(seed).standard_normal())
-    given = _told(dict.fromkeys(CVS, z))
-    given["book_kappa"] = 0.5 * given["book_kappa"]
-    given["book_kappa_sd"] = 0.5 * given["book_kappa_sd"]
-    return World(_quoted(TICKS, np.arange(FILLS) + 0.5), {"kappa": KAPPA}, given)
+def _outliers(seed: int) -> World:
+    def reach(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
+        excess = rng.exponential(1.0 / FINE.kappa, len(times))
+        return np.where(rng.random(len(times)) < 0.05, 20.0 * excess, excess)
 
-
-def _halved(seed: int) -> World:
-    z = float(np.random.default_rng(seed).standard_normal())
-    rows = _quoted(2 * TICKS, np.arange(FILLS) + 0.5)
-    level = np.where(rows["now"] < rows["now"][0] + TICKS * 10**9, KAPPA, 0.5 * KAPPA)
-    given = _told(dict.fromkeys(CVS, 0.1 * z), level)
-    return World(rows, {"kappa": level}, given, change=int(np.argmax(level < KAPPA)))
-
-
-def _fill_times(rng: np.random.Generator, hours: float, per_hour: float) -> np.ndarray:
-    """In ticks of 5 s."""
-    drawn: np.ndarray = np.sort(rng.uniform(0.0, 720.0 * hours, rng.poisson(per_hour * hours)))
-    return drawn
-
-
-def _fed(seed: int) -> World:
-    rows = _quoted(2881, _fill_times(np.random.default_rng(seed), 4.0, 20.0), 5.0)
-    return World(rows, {"kappa": KAPPA}, _told(dict.fromkeys(CVS, 0.0)))
-
-
-def _drying(seed: int) -> World:
-    rows = _quoted(2881, _fill_times(np.random.default_rng(seed), 2.0, 20.0), 5.0)
-    dry = rows["now"] >= rows["now"][0] + 7200 * 10**9
-    given = _told(dict.fromkeys(CVS, 0.0))
     return World(
-        rows, {"kappa": KAPPA}, given, change=int(np.argmax(dry & (rows["kind"] == CLOCK)))
+        heard(np.random.default_rng([seed, 9]), FINE, reach=reach), {"market_kappa": FINE.kappa}
     )
 
 
+def _alike(seed: int) -> World:
+    """Aggressors come in families, and those of one minute share the scale of their reach."""
+
+    def reach(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
+        scales = rng.gamma(4.0, 0.25, FINE.seconds // 60 + 1)  # mean 1, deviation 1/2
+        return rng.exponential(1.0 / FINE.kappa, len(times)) * scales[(times // 60).astype(int)]
+
+    arrivals = clustered(0.6, 0.5)
+    seen = heard(np.random.default_rng([seed, 10]), FINE, arrivals, reach)
+    return World(seen, {"market_kappa": FINE.kappa})
+
+
+_BELIEFS = ("market_kappa",)
 CASES = (
-    Case("one error", "assumed", _one_error, ONLY, "all sources err alike; 10 own fills"),
-    Case("before fills", "assumed", _before_fills, ONLY, "all sources err alike; no own fill"),
-    Case("independent", "violated", _independent, ONLY, "each source errs by itself: too wide"),
-    Case("biased book", "violated", _biased_book, ONLY, "the book's kappa is half of what it is"),
-    Case("halved", "changing", _halved, ONLY, "all sources fall from 2,000 to 1,000 after 120 s"),
-    Case(
-        "fed", "quiet", _fed, ONLY, "20 own fills an hour, the least being 6", alarm="fill_starved"
-    ),
-    Case(
-        "drying",
-        "changing",
-        _drying,
-        ONLY,
-        "no fills after 2 h of 20 an hour",
-        alarm="fill_starved",
-    ),
-)
+    Case("no grid", "assumed", _steady(CONTINUOUS), _BELIEFS,
+         "kappa 8,000, about 500 aggressors in the window, on no grid"),
+    Case("fine grid", "assumed", _steady(FINE), _BELIEFS,
+         "the same, on steps of a twelfth of the mean reach"),
+    Case("coarse grid", "assumed", _steady(COARSE), _BELIEFS,
+         "kappa times step is 1.4: three of four aggressors stop at the touch"),
+    Case("few", "assumed", _steady(SPARSE), _BELIEFS, "about 50 aggressors in the window"),
+    Case("after a false alarm", "assumed", _after_alarms, _BELIEFS,
+         "a change point is called 300 s before the end, though nothing changes"),
+    Case("change, called", "changing", lambda seed: _change(seed, True), _BELIEFS,
+         "reach falls to two fifths; a change point is called 30 s later"),
+    Case("change, not called", "changing", lambda seed: _change(seed, False), _BELIEFS,
+         "reach falls to two fifths; nobody calls it"),
+    Case("outliers", "violated", _outliers, _BELIEFS, "one in twenty reaches twenty times as far"),
+    Case("alike", "violated", _alike, _BELIEFS,
+         "aggressors in Hawkes families (branching 0.6); each minute has its own scale of reach"),
+)  # fmt: skip

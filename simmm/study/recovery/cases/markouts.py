@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simmm.estimators.observation import FILL
 from simmm.math import normal_cdf
 from simmm.study.recovery.case import Case, World
 from simmm.study.recovery.worlds.own_fills import Fills, bursts, told
@@ -105,6 +106,22 @@ def _heavy(seed: int) -> World:
     return _world(rng, seconds, side, rng.random(n) < share, share, 4e-4, shocks=shocks)
 
 
+def _changing(seed: int) -> World:
+    rng = np.random.default_rng((seed, 7))
+    n, change, before, after = 600, 200, 0.1, 0.4
+    seconds = np.cumsum(rng.uniform(20.0, 60.0, n))
+    share = np.where(np.arange(n) < change, before, after)
+    world = _world(rng, seconds, rng.choice([-1.0, 1.0], n), rng.random(n) < share, after)
+    seen = world.observations
+    fills = np.flatnonzero(seen["kind"] == FILL)
+    later = np.arange(len(seen)) >= fills[change]
+    truth: dict[str, float | np.ndarray] = {
+        "informed_share": np.where(later, after, before),
+        "markout_5s": np.where(later, -after * LOSS, -before * LOSS),
+    }
+    return World(seen, truth, world.given, change=int(fills[change]))
+
+
 CASES = (
     Case(
         "sparse fills",
@@ -140,6 +157,13 @@ CASES = (
         _loud,
         ("informed_share", "markout_5s"),
         "as with sparse fills, sigma 4 bps: noise alone passes the threshold in 0.3 % of fills",
+    ),
+    Case(
+        "toxicity comes",
+        "changing",
+        _changing,
+        ("informed_share", "markout_5s"),
+        "the share of informed fills jumps from 0.1 to 0.4 after 200 fills, 40 s apart",
     ),
     Case(
         "heavy tails",

@@ -89,7 +89,7 @@ def _plenty(seed: int) -> World:
 
 def _ask_halved(seed: int) -> World:
     rng = np.random.default_rng(seed)
-    ticks, change = 4 * TICKS, 2 * TICKS
+    ticks, change = 2 * TICKS, TICKS
     kappa = np.full((2, ticks), MARKET)
     kappa[ASK, change:] *= 0.5
     observations = quote(rng, np.full(2, 0.5), kappa, paths(rng, ticks)).observations
@@ -117,7 +117,7 @@ CASES = (
         "changing",
         _ask_halved,
         ("ask_kappa",),
-        "the asks' kappa falls from 2,000 to 1,000 after 2 h",
+        "the asks' kappa falls from 2,000 to 1,000 after 1 h",
         parameters={"half_life_s": 900.0},
     ),
     Case(
