@@ -141,6 +141,12 @@ def truth_of(run: Run, name: str, ts: np.ndarray) -> np.ndarray | None:
     return None
 
 
+def change_points(found: Estimates) -> int:
+    """How many change points alarmed; one stretch of alarm can hold several."""
+    name = "changepoint_alarms"
+    return int(np.nanmax(found.value(name))) if found.has(name) else 0
+
+
 class WarmUp(NamedTuple):
     """When the maker became warm, s since the first row written, and why; None if it never did."""
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from simmm.estimators.catalogue import ESTIMATORS
+from simmm.report.estimated import kappa_weights
 from simmm.report.estimates import (
-    KAPPA_SOURCES,
     Alarm,
     Estimates,
     WarmUp,
     beliefs_of,
     cause,
+    change_points,
     truth_of,
 )
 from simmm.report.page.shell import Html, figure, table, tag
@@ -102,12 +103,6 @@ def _interval(found: Estimates) -> float:
     return float(np.median(np.diff(found.ts))) / 1e9 if len(found.ts) > 1 else 0.0
 
 
-def change_points(found: Estimates) -> int:
-    """How many change points alarmed; one stretch of alarm can hold several."""
-    name = "changepoint_alarms"
-    return int(np.nanmax(found.value(name))) if found.has(name) else 0
-
-
 def alarms(run: Run, found: Estimates, told: list[Alarm]) -> str:
     """How many alarms of each kind, and how long they stood."""
     if not told:
@@ -148,8 +143,7 @@ def volatility(run: Run, found: Estimates) -> str:
 def intensity(run: Run, found: Estimates) -> str:
     """The sentence on kappa, its sources, and arrivals."""
     told = f"kappa ended at {last(found, 'kappa')}{_told(run, found, 'kappa')}"
-    weights = {n: found.value(f"{n}_weight") for n in KAPPA_SOURCES if found.has(f"{n}_weight")}
-    ends = {n: float(w[np.isfinite(w)][-1]) for n, w in weights.items()}
+    ends = kappa_weights(found)
     if ends:
         listed = ", ".join(f"{n} {percent(w, 0)}" for n, w in ends.items() if w > 0.005)
         told += f"; it weighed {listed} at the end"

@@ -13,6 +13,7 @@ from rich.console import Console
 from simmm.report.build import load
 from simmm.report.schema import Report
 from simmm.report.terminal import account, activity, context, profit
+from simmm.report.terminal.estimators import estimators
 from simmm.report.terminal.parts import side_by_side
 from simmm.report.terminal.session import session
 
@@ -53,6 +54,7 @@ def render(run: Report | str | Path, console: Console, folder: str | Path | None
         (context.unknowns(report), context.configuration(report)),
     ):
         console.print(side_by_side(console, left, right))
+    console.print(estimators(report))
     behind = session(report, None if folder is None else str(folder))
     if behind is not None:
         console.print(behind)
