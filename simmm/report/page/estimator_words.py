@@ -23,11 +23,12 @@ from simmm.report.tables import Run
 from simmm.report.words import MINUS, duration, fixed, percent
 
 NO_DATA = "No data spoke to any of these estimators, so there is nothing to show."
+_PRICE_FIGURES = 7
 _LATE = 4  # beliefs named that had their first data last
 
 
-def number(value: float | None) -> str:
-    """Three figures of a number of any size, all of its whole ones.
+def number(value: float | None, figures: int = 3) -> str:
+    """Three figures, or more, of a number of any size; all of its whole ones.
 
     >>> number(18294.6), number(0.81412), number(5.4e-05), number(None)
     ('18,295', '0.814', '5.4e-05', '–')
@@ -35,8 +36,8 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     if 1000 <= abs(value) < 1e9:
-        return fixed(value, 0)
-    return f"{abs(value):.3g}" if value >= 0 else f"{MINUS}{abs(value):.3g}"
+        return fixed(value, max(0, figures - len(f"{abs(value):.0f}")))
+    return f"{MINUS if value < 0 else ''}{abs(value):.{figures}g}"
 
 
 def last(found: Estimates, name: str, factor: float = 1.0) -> str:
@@ -202,8 +203,11 @@ def all_beliefs(run: Run, found: Estimates) -> tuple[Html, dict[str, Any]]:
             said = belief.doc
             if name == "cascade_cause" and value is not None:
                 said = f"{said}; here: {cause(found, end)}"
-            span = f"{number(low)} to {number(high)}" if low is not None else "–"
-            rows.append([name, entry.row, number(value), span,
+            figures = _PRICE_FIGURES if priced else 3
+            span = "–"
+            if low is not None:
+                span = f"{number(low, figures)} to {number(high, figures)}"
+            rows.append([name, entry.row, number(value, figures), span,
                          "–" if age < 0 else duration(age),
                          "never" if since is None else _within(since), unit, said])  # fmt: skip
             plain.append([name, entry.row, value, low, high, age if age >= 0 else None, since, unit,

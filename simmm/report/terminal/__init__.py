@@ -51,10 +51,10 @@ def render(run: Report | str | Path, console: Console, folder: str | Path | None
         (account.predictions(report), account.account(report)),
         (account.refusals(report), account.latency(report)),
         (profit.hours(report), activity.calibration(report)),
-        (context.unknowns(report), context.configuration(report)),
+        (estimators(report), context.unknowns(report)),
     ):
         console.print(side_by_side(console, left, right))
-    console.print(estimators(report))
+    console.print(context.configuration(report))
     behind = session(report, None if folder is None else str(folder))
     if behind is not None:
         console.print(behind)
