@@ -37,7 +37,7 @@ from simmm.run_tapes import tape_specs as tape_specs
 from simmm.scenario import Resolved
 from simmm.scenario.delays import settings_of
 from simmm.scenario.estimators import parameters_of
-from simmm.scenario.times import window
+from simmm.scenario.times import iso, window
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
 from simmm.tape import TapeStream, open_tapes
@@ -148,8 +148,15 @@ def _say_compiling(name: str) -> None:
 def make_settings(
     resolved: Resolved, stream: TapeStream, market: MarketRules, rules: VenueRules | None
 ) -> Settings:
-    """Return the run's settings in ns and lots."""
+    """Return the run's settings in ns and lots.
+
+    Raises
+    ------
+    ScenarioError
+        If nothing would be quoted, or a reference tape is of another time.
+    """
     scenario = resolved.scenario
+    _check_references(stream)
     maker = scenario.maker
     start_ns, end_ns = window(
         scenario.run.start, scenario.run.end, stream.first_local_ts, stream.last_local_ts
@@ -205,6 +212,20 @@ def make_settings(
         knowledge=scenario.venue.knowledge,
         hold_back_ns=round(scenario.venue.hold_back_ms * NS_PER_MS),
     )
+
+
+def _check_references(stream: TapeStream) -> None:
+    """A reference that no moment of the traded tape has seen would be a mistake, not a market."""
+    traded = stream.infos[0]
+    first, last = traded[0].first_local_ts, traded[-1].last_local_ts
+    for number, infos in enumerate(stream.infos[1:], 1):
+        start, end = infos[0].first_local_ts, infos[-1].last_local_ts
+        if end < first or start > last:
+            raise ScenarioError(
+                f"tape.references: entry {number} lasts from {iso(start)} to {iso(end)}, the "
+                f"traded tape from {iso(first)} to {iso(last)}; they have no moment in common: "
+                "give a tape of the same time, or none"
+            )
 
 
 def book_window(stream: TapeStream) -> int:

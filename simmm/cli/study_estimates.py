@@ -20,12 +20,18 @@ if TYPE_CHECKING:
     help="Folder of the study; finished runs in it are kept.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print estimates.json instead.")
+@click.option("--markdown", is_flag=True, help="Print a table of all tapes for docs instead.")
 @click.option(
     "--width", type=click.IntRange(60, 400), metavar="N", help="Columns. [default: the terminal's]"
 )
 @click.option("--no-progress", is_flag=True, help="No progress on standard error.")
 def estimates(
-    tapes: tuple[Path, ...], out: Path, as_json: bool, width: int | None, no_progress: bool
+    tapes: tuple[Path, ...],
+    out: Path,
+    as_json: bool,
+    markdown: bool,
+    width: int | None,
+    no_progress: bool,
 ) -> None:
     """Score what estimators believed on recorded tapes beside simple baselines.
 
@@ -49,6 +55,11 @@ def estimates(
     found, folder = study.study_estimates(tapes, out=out, told=told, say=say)
     if as_json:
         click.echo((folder / study.FILE_NAME).read_text("utf-8"), nl=False)
+        return
+    if markdown:
+        from simmm.study.estimates.overview import markdown as table
+
+        click.echo(table(found))
         return
     from rich.console import Console
 

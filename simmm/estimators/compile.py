@@ -1,7 +1,16 @@
-"""Compiles the estimator stack into the cache: `python -m simmm.estimators.compile`."""
+"""Compiles the estimator stack into the cache: `python -m simmm.estimators.compile`.
+
+Of several processes that want it at the same time one compiles, and the others wait for it.
+"""
+
+import fcntl
 
 from simmm.estimators.native import stack_entry
+from simmm.jit import cache_folder
 from simmm.pointers import address_of_verb
 
 if __name__ == "__main__":
-    address_of_verb(stack_entry())
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with open(cache_folder() / "stack.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        address_of_verb(stack_entry())

@@ -94,6 +94,13 @@ def test_burst_asks_for_volume_and_move(lots: float, swept: float, triggers: boo
     assert (found["cascade_cause"][-1] == 2.0) == triggers
 
 
+def test_flagged_liquidations_are_a_burst_whatever_their_size() -> None:
+    told = [row(AGGRESSOR, 1 + 0.1 * k, side=-1.0, lots=1.0, liquidation=1.0) for k in range(3)]
+    assert Driver("cascade").run(np.concatenate(told), KNOWN)["cascade"].tolist() == [0, 0, 1]
+    slow = [row(AGGRESSOR, 1 + 3.0 * k, side=-1.0, lots=1.0, liquidation=1.0) for k in range(9)]
+    assert Driver("cascade").run(np.concatenate(slow), KNOWN)["cascades"][-1] == 0.0
+
+
 def test_burst_against_the_move_or_from_both_sides_is_none() -> None:
     flow = usual_flow(200)
     fall = row(CLOCK, 201.0, mid=1e6 * (1 - 2e-3))

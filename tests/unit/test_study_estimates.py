@@ -57,7 +57,7 @@ def test_bootstrap_of_weighted_cells_and_of_few():
     assert scores.block_bootstrap(columns, scores.ratio, 1).value == pytest.approx(2.0)
     few = scores.block_bootstrap(columns, scores.ratio, 2)
     assert (few.value, few.low, few.high) == (pytest.approx(2.0), None, None)
-    assert scores.verdict(few) == "too short"
+    assert scores.verdict(few) == "too few"
     assert scores.block_bootstrap(np.zeros((8, 2)), scores.ratio, 1).value is None
 
 
@@ -74,7 +74,7 @@ def test_ratio_of_means():
         (-0.1, 0.2, 0.0, "no better"),
         (-0.2, -0.1, 0.0, "worse"),
         (0.5, 0.9, 1.0, "worse"),
-        (None, None, 0.0, "too short"),
+        (None, None, 0.0, "too few"),
     ],
 )
 def test_verdict(low, high, nothing, word):

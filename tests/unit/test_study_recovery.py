@@ -25,7 +25,7 @@ from simmm.study.recovery.run import CHUNK, Samples, run_cases
 from simmm.study.recovery.sample import sample
 from simmm.study.recovery.scores import CaseScore, Recovery, inner, scored, verdict, wilson
 from simmm.study.recovery.terminal import render
-from simmm.study.recovery.words import figures, summary
+from simmm.study.recovery.words import summary
 
 NAME = "heavy_tail"
 BELIEF = "reach_variation"
@@ -107,7 +107,7 @@ def test_an_estimator_that_is_right_about_itself_covers() -> None:
 def test_verdicts(spread: float, worlds: int, words: str) -> None:
     found = judged(**normal(worlds, spread)).beliefs[0]
     assert found.verdict == words
-    assert found.efficiency == pytest.approx(spread**-2, rel=0.4)
+    assert abs(found.efficiency - spread**-2) < 4 * found.efficiency_error
 
 
 def test_verdicts_at_their_borders() -> None:
@@ -126,16 +126,13 @@ def test_silent_and_unjudged_worlds_are_left_out() -> None:
     assert abs(found.bias) < 1.0
 
 
-def test_bias_against_the_best_possible() -> None:
+def test_against_the_best_possible_and_by_observations() -> None:
     columns = normal(200)
     columns["ideal"] = columns["value"] - 0.25
-    assert judged(**columns).beliefs[0].apart == pytest.approx(0.25)
-
-
-def test_width_by_observations() -> None:
-    columns = normal(50)
     columns["quarter"] = 2 * (columns["high"] - columns["low"])
-    assert judged(**columns).beliefs[0].shrinks == pytest.approx(-0.5)
+    found = judged(**columns).beliefs[0]
+    assert found.apart == pytest.approx(0.25)
+    assert found.shrinks == pytest.approx(-0.5)
 
 
 def test_lags_count_worlds_that_never_arrive_as_late() -> None:
@@ -275,7 +272,7 @@ def test_a_broken_chunk_is_told(tmp_path: Path) -> None:
         run_cases(tmp_path, [NAME], seeds=CHUNK, jobs=1)
 
 
-def test_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names() -> None:
     assert NAME in tried()
     assert chosen([]) == tried()
     with pytest.raises(ScenarioError, match="did you mean 'heavy_tail'"):
@@ -341,11 +338,6 @@ def test_the_summary_names_who_does_not_cover() -> None:
     first, second = summary(Recovery(1, 400, [good, bad]))
     assert first.startswith("In 1 of 2 worlds")
     assert second.startswith("Too narrow: E7 reach_variation in made up (")
-
-
-def test_figures_of_any_size() -> None:
-    assert [figures(x) for x in (1234.5, 12.34, 1.234, 0.01234, 0.0, 1e-8, -3e9)] == [
-        "1,234", "12.3", "1.23", "0.0123", "0.0000", "1.00e-8", "−3.00e9"]  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------- golden

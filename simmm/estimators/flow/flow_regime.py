@@ -116,6 +116,8 @@ State = np.dtype(
         ("end", "i8"),
         # What is believed
         ("state", "i8"),  # -1: nothing
+        ("learned", "i8"),  # how often rates and transitions were set
+        ("concluded", "i8"),  # from which of these what is below comes
         ("stay", "f8", (4,)),  # value, deviation, low, high
         ("pace", "f8", (4,)),
     ],
@@ -132,6 +134,8 @@ def start(s: Any, p: Any, key: int) -> None:
     s.last_ts = 0
     s.cursor = -1
     s.state = -1
+    s.learned = 0
+    s.concluded = 0
     for i in range(STATES):
         s.rate[i] = 0.0
 
@@ -234,6 +238,7 @@ def _begin(s: Any, p: Any) -> None:
 @kernel
 def _forget_moves(s: Any, p: Any) -> None:
     """Know neither the state nor how states follow each other."""
+    s.learned += 1
     s.cursor = -1
     for i in range(STATES):
         s.probability[i] = 1.0 / STATES
@@ -306,6 +311,7 @@ def _go_on(s: Any, p: Any) -> None:
         _learn(s, p)
         order(s)
         _part(s, p)
+        s.learned += 1
 
 
 @kernel
@@ -369,7 +375,10 @@ def _conclude(s: Any, p: Any) -> None:
     for j in range(1, STATES):
         if s.probability[j] > s.probability[k]:
             k = j
+    if k == s.state and s.concluded == s.learned:
+        return
     s.state = k
+    s.concluded = s.learned
     moves = 0.0
     for j in range(STATES):
         moves += s.moved[k, j]

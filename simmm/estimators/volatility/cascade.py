@@ -4,8 +4,8 @@ Three things are a cascade (`cascade_cause`, and the observation at which it is 
 
 1. open interest lies more than `oi_threshold` below its maximum of the last `oi_window_s`, of the
    traded market (1) or of a reference (8): at the CONTEXT that says so;
-2. a burst of liquidations (2): at an AGGRESSOR. Feeds don't flag liquidations, so what is asked is
-   that one side makes `burst_share` of the volume of the last `burst_s` and either that volume is
+2. a burst of liquidations (2): at an AGGRESSOR. Where the feed flags them, `liquidations` of the
+   last `burst_s` are one. Most feeds don't, so else what is asked is that one side makes `burst_share` of the volume of the last `burst_s` and either that volume is
    `burst_factor` times its root mean square of the last `burst_level_s`, or `hawkes_intensity` is
    as many times its mean base / (1 - branching) (E19); and that the price, swept to where the
    aggressor reached, has moved its way by `burst_move` deviations and by the spread;
@@ -80,6 +80,7 @@ PARAMETERS = parameters(
     burst_factor=Parameter(10.0, "", "times usual that is a burst", low=1.0, high=1e3),
     burst_share=Parameter(0.8, "", "of volume on the aggressive side", low=0.5, high=1.0),
     burst_move=Parameter(8.0, "deviations", "of the price in a burst", low=0.0, high=1e3),
+    liquidations=Parameter(3.0, "aggressors", "flagged ones that are a burst", low=1.0, high=1e6),
     warm_up=Parameter(50, "aggressors", "before bursts are looked for", low=1, high=1_000_000),
     reference_move=Parameter(12.0, "deviations", "of a reference's mid", low=1.0, high=1e3),
     reference_half_life_s=Parameter(
@@ -135,6 +136,7 @@ State = np.dtype(
         # The burst
         ("flow_ts", "i8"),
         ("flow", "f8", (2,)),  # lots of late, of sellers and buyers
+        ("liquidated", "f8"),  # flagged liquidations of late
         ("aggressors", "i8"),
         ("tick_ts", "i8"),  # ns
         ("level", "f8"),  # weighted sum of squared flow, s
@@ -160,6 +162,7 @@ def start(s: Any, p: Any, key: int) -> None:
     s.flow_ts = 0
     s.flow[0] = 0.0
     s.flow[1] = 0.0
+    s.liquidated = 0.0
     s.aggressors = 0
     s.tick_ts = 0
     s.level = 0.0
@@ -286,6 +289,10 @@ def _burst(s: Any, p: Any, o: Any, b: Any) -> float:
     side = 1 if o.side > 0.0 else 0
     s.flow[side] += min(o.lots, ALL)
     s.aggressors += 1
+    if o.liquidation == 1.0:
+        s.liquidated += 1.0
+        if s.liquidated > p.liquidations - 0.5:
+            return BURST
     if s.aggressors <= p.warm_up or not b.sigma > 0.0:
         return 0.0
     if s.flow[side] < p.burst_share * (s.flow[0] + s.flow[1]):
@@ -311,6 +318,7 @@ def _flow_on(s: Any, p: Any, now: int) -> None:
         keep = exp(-seconds / p.burst_s)
         s.flow[0] *= keep
         s.flow[1] *= keep
+        s.liquidated *= keep
 
 
 @kernel

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
 import numpy as np
 
 from simmm.estimators.catalogue import ESTIMATORS
+from simmm.report.schema import Estimate
 from simmm.study.estimates.data import NS, Recorded
 from simmm.study.estimates.found import Comparison
 from simmm.study.estimates.scores import (
@@ -33,6 +35,9 @@ PRICE_S = (1.0, 5.0, 10.0)
 HAR_S = (60.0, 300.0, 900.0)
 _BLOCKS = 100
 _BETWEEN_S = 60.0
+_LEAST_BETWEEN = 15
+_SPELLS = 5  # alarms, or visits of a regime, below which no ratio has an interval
+_UNSURE = 5.0  # deviation over value: who says so says nothing
 _FLOOR = 0.1  # of the mean, for what a regression foretells
 SIGMAS = ("sigma", "filtered_sigma", "bipower_sigma", "sigma_effective")
 KAPPAS = ("kappa", "market_kappa", "robust_kappa", "book_kappa")
@@ -45,8 +50,12 @@ def comparisons(data: Recorded) -> list[Comparison]:
 
 
 def block(data: Recorded, ahead_s: float) -> int:
-    """Rows of a block: a forecast's own reach, a minute more, and a hundredth of a long tape."""
-    return max(1, round(max(ahead_s + _BETWEEN_S, data.seconds / _BLOCKS) / data.every))
+    """Rows of a block: a forecast's own reach and a minute more; more of a long tape.
+
+    Of a short tape less than a minute more, else there would be too few blocks.
+    """
+    between = min(_BETWEEN_S, data.seconds / _LEAST_BETWEEN)
+    return max(1, round(max(ahead_s + between, data.seconds / _BLOCKS) / data.every))
 
 
 def settled(data: Recorded) -> np.ndarray:
@@ -57,7 +66,7 @@ def settled(data: Recorded) -> np.ndarray:
 
 def compared(
     data: Recorded, belief: str, ahead_s: float, own: np.ndarray, base: np.ndarray,
-    weight: np.ndarray | None = None, **words: object,
+    weight: np.ndarray | None = None, *, family: str = "", baseline: str = "", unit: str = "",
 ) -> Comparison:  # fmt: skip
     """Mean of own less base; NaN: no case. With `weight` cells count as so many cases."""
     gain = own - base
@@ -65,10 +74,10 @@ def compared(
     counts = known.astype(float) if weight is None else np.where(known, weight, 0.0)
     columns = np.stack([np.where(known, gain, 0.0), counts], axis=1)
     found = block_bootstrap(columns[settled(data)], ratio, block(data, ahead_s))
-    told = {"belief": belief, "row": ROWS[belief], **words}
     return Comparison(
-        ahead_s=ahead_s, gain=found, verdict=verdict(found), cases=int(counts.sum()), **told
-    )  # type: ignore[arg-type]
+        family=family, row=ROWS[belief], belief=belief, ahead_s=ahead_s, baseline=baseline,
+        unit=unit, gain=found, verdict=verdict(found), cases=int(counts.sum()),
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------- variance
@@ -107,7 +116,7 @@ def variance(
         if a > 0 and b > 0:
             shape = compared(
                 data, name, ahead, -quasi_likelihood(a * own, realised),
-                -quasi_likelihood(b * base, realised), family="", baseline="", unit="",
+                -quasi_likelihood(b * base, realised),
             ).gain  # fmt: skip
     found = compared(
         data, name, ahead, -quasi_likelihood(own, realised), -quasi_likelihood(base, realised),
@@ -117,8 +126,6 @@ def variance(
 
 
 def _with(found: Comparison, **changes: object) -> Comparison:
-    import msgspec
-
     return msgspec.structs.replace(found, **changes)
 
 
@@ -182,11 +189,10 @@ def reaches(data: Recorded) -> Iterator[Comparison]:
         ("mean reach so far", usual / (1.0 + usual)),
     )
     for name in KAPPAS:
-        kappa = data.belief(name)
-        q = np.exp(-np.where(kappa > 0, kappa, np.nan) * size)
+        q = np.exp(-sure(data, name) * size)
         q = np.clip(q, 1e-12, 1 - 1e-12)
         own = geometric_score(q, n, k)
-        level = _level_of_kappa(kappa, size, n, k)
+        level = _level_of_reach(q, n, k)
         for baseline, other in bases:
             found = compared(
                 data, name, ahead, own, geometric_score(other, n, k), n,
@@ -196,15 +202,19 @@ def reaches(data: Recorded) -> Iterator[Comparison]:
             yield _with(found, level=level, cases=int(known.sum()))
 
 
-def _level_of_kappa(
-    kappa: np.ndarray, size: np.ndarray, n: np.ndarray, k: np.ndarray
-) -> float | None:
-    """Believed over what fits all aggressors that were scored best."""
-    known = np.isfinite(kappa) & np.isfinite(n) & (size > 0)
+def sure(data: Recorded, name: str) -> np.ndarray:
+    """A kappa; NaN where its own deviation says that nothing is known."""
+    kappa = data.belief(name)
+    known = (kappa > 0) & (data.raw(f"{name}_sd") < _UNSURE * kappa)
+    return np.where(known, kappa, np.nan)
+
+
+def _level_of_reach(q: np.ndarray, n: np.ndarray, k: np.ndarray) -> float | None:
+    """Mean reach that was believed over that which came."""
+    known = np.isfinite(q) & np.isfinite(n)
     if not known.any() or not k[known].sum() > 0:
         return None
-    best = np.log1p(n[known].sum() / k[known].sum()) / size[known].mean()
-    return float(np.average(kappa[known], weights=n[known]) / best)
+    return float((n * q / (1.0 - q))[known].sum() / k[known].sum())
 
 
 # ---------------------------------------------------------------------------------------- arrivals
@@ -333,6 +343,11 @@ def _ratio(
     columns = np.stack([filled * marked, marked, filled, known], axis=1).astype(float)
     statistic: Callable[[np.ndarray], np.ndarray] = ratio_of_means
     found = block_bootstrap(columns[settled(data)], statistic, block(data, ahead))
+    spells = np.count_nonzero(np.diff(marked.astype(int), prepend=0) > 0)
+    if spells < _SPELLS:
+        found = Estimate(found.value, clusters=found.clusters)
+    elif found.low is not None:
+        found = msgspec.structs.replace(found, low=max(found.low, 0.0))
     return Comparison(
         family="stretches", row=ROWS[name], belief=name, ahead_s=ahead, baseline=baseline,
         unit="ratio", gain=found, verdict=verdict(found, 1.0), cases=int(marked.sum()),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simmm.report.words import fixed, percent
-from simmm.study.estimates.compare import ROWS, SETTLE_S, block, rolling_rate
+from simmm.study.estimates.compare import ROWS, SETTLE_S, block, rolling_rate, sure
 from simmm.study.estimates.data import NS, Recorded
 from simmm.study.estimates.found import Comparison
 from simmm.study.estimates.scores import (
@@ -49,7 +49,7 @@ def _by_row(data: Recorded, instants: np.ndarray, *values: np.ndarray) -> np.nda
     row = np.searchsorted(data.now, instants, side="right") - 1
     for k, one in enumerate(values):
         np.add.at(columns[:, k], row[row >= 0], one[row >= 0])
-    return columns[data.now >= data.ts[0] + SETTLE_S * NS]
+    return np.asarray(columns[data.now >= data.ts[0] + SETTLE_S * NS])
 
 
 # ------------------------------------------------------------------------------------------- waits
@@ -167,11 +167,17 @@ def facts(data: Recorded) -> dict[str, str]:
         found["volatility_regime"] = (
             f"Low {percent(shares[0], 0)}, Normal {percent(shares[1], 0)}, High "
             f"{percent(shares[2], 0)}, Extreme {percent(shares[3], 0)} of the time; "
-            f"{changes} changes; a minute later the same in {percent(same, 0)}."
+            f"changes: {changes}; a minute later the same in {percent(same, 0)}."
+        )
+    unsure = np.isfinite(data.belief("book_kappa")) & ~np.isfinite(sure(data, "book_kappa"))
+    if unsure.any():
+        found["book_kappa"] = (
+            f"In {percent(float(unsure.mean()), 0)} of the time depth did not fall with distance; "
+            "it then said that it knew nothing, and isn't scored."
         )
     alarms, cascades = data.raw("changepoint_alarms"), data.raw("cascades")
     if len(alarms):
-        found["changepoint"] = f"{int(alarms[-1])} alarms, {int(cascades[-1])} cascades (E4)."
+        found["changepoint"] = f"Alarms: {int(alarms[-1])}; cascades (E4): {int(cascades[-1])}."
     slope = data.belief("momentum_slope")
     if len(slope) and np.isfinite(slope[-1]):
         low, high = (data.raw(f"momentum_slope_{end}")[-1] for end in ("low", "high"))

@@ -191,7 +191,7 @@ def _shades(data: Recorded) -> list[dict[str, Any]]:
     half = 500.0 * data.every
     hectic = data.belief("flow_regime") >= 2
     edges = np.flatnonzero(np.diff(np.concatenate([[False], hectic, [False]]).astype(int)))
-    found = [
+    found: list[dict[str, Any]] = [
         {"from": (int(data.now[a]) - start) / 1e6, "to": (int(data.now[b - 1]) - start) / 1e6 + 1,
          "text": "hectic flow", "kind": "idle"}
         for a, b in zip(edges[::2], edges[1::2], strict=True)
@@ -202,7 +202,7 @@ def _shades(data: Recorded) -> list[dict[str, Any]]:
          "to": (int(data.now[k]) - start) / 1e6 + half, "text": "alarm: a change", "kind": "event"}
         for k in alarms
     ]  # fmt: skip
-    return sorted(found, key=lambda one: float(one["from"]))[:_MOST_SHADES]
+    return sorted(found, key=lambda one: one["from"])[:_MOST_SHADES]
 
 
 # ----------------------------------------------------------------------------------------- figures

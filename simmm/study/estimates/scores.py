@@ -24,17 +24,17 @@ DRAWS = 2000
 LEAST_BLOCKS = 4
 _SEED = 5
 _NORMAL_975 = 1.959963984540054
-Verdict = Literal["better", "no better", "worse", "too short"]
+Verdict = Literal["better", "no better", "worse", "too few"]
 
 
 def quasi_likelihood(forecast: np.ndarray, realised: np.ndarray) -> np.ndarray:
     """Loss of a variance's forecast, ln f + v / f: QLIKE but for a term that has no f in it."""
-    return np.log(forecast) + realised / forecast
+    return np.asarray(np.log(forecast) + realised / forecast)
 
 
 def poisson_score(mean: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Log probability of a count, but for ln n!, which no forecast changes."""
-    return count * np.log(mean) - mean
+    return np.asarray(count * np.log(mean) - mean)
 
 
 def geometric_score(q: np.ndarray, count: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ def geometric_score(q: np.ndarray, count: np.ndarray, steps: np.ndarray) -> np.n
 
     Each goes one step further with probability `q`: an exponential reach on a grid of prices.
     """
-    return count * np.log1p(-q) + steps * np.log(q)
+    return np.asarray(count * np.log1p(-q) + steps * np.log(q))
 
 
 def block_bootstrap(
@@ -105,7 +105,7 @@ def ratio_of_means(sums: np.ndarray) -> np.ndarray:
 def verdict(gain: Estimate, nothing: float = 0.0) -> Verdict:
     """What an interval says of a gain; `nothing` is its value where there is none."""
     if gain.value is None or gain.low is None or gain.high is None:
-        return "too short"
+        return "too few"
     if gain.low > nothing:
         return "better"
     return "worse" if gain.high < nothing else "no better"

@@ -21,7 +21,7 @@ from simmm.study.estimates.words import (
     summary,
 )
 
-_STYLES = {"better": GAIN, "worse": LOSS, "too short": FAINT, "no better": ""}
+_STYLES = {"better": GAIN, "worse": LOSS, "too few": FAINT, "no better": ""}
 _NARROW = (("", 18), ("ahead", 6), ("against", 17), ("gain", 8), ("interval", 17), ("", 9))
 _WIDE = (("", 3), ("", 18), ("ahead", 6), ("against", 17), ("unit", 22), ("gain", 8),
          ("interval", 18), ("level right", 18), ("level", 8), ("cases", 9), ("", 9))  # fmt: skip

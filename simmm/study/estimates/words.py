@@ -19,14 +19,14 @@ _PLACES = {"of MSE": 1, "Brier skill": 1}
 NOTE = (
     "gain: what it scores above the baseline, with its 95 % interval by a block bootstrap over "
     "time; better or worse only if that interval leaves 0 (a ratio: 1) out. level: believed over "
-    "realised. QLIKE: of a variance, ln f + v / f; log scores in nats; of MSE, Brier skill: share "
-    "of the baseline's error saved."
+    "realised (of kappa: mean reach). QLIKE: of a variance, ln f + v / f; log scores in nats; of "
+    "MSE, Brier skill: share of the baseline's error saved."
 )
 
 
 def summary(found: TapeFound) -> str:
     """How often which verdict was found."""
-    counts = dict.fromkeys(("better", "no better", "worse", "too short"), 0)
+    counts = dict.fromkeys(("better", "no better", "worse", "too few"), 0)
     for one in found.comparisons:
         counts[one.verdict] += 1
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)

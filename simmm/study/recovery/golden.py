@@ -77,9 +77,9 @@ def update(found: Recovery, folder: Path, reason: str) -> str:
     """
     path = golden_folder() / "reports" / NAME
     quick = scored(run_cases(folder, seeds=QUICK), QUICK)
-    history = _read(path).history if path.exists() else []
+    history = read(path).history if path.exists() else []
     now = Golden(SCHEMA, history, found.seeds, QUICK, captured(found), captured(quick))
-    if path.exists() and not [*compare(_read(path).scores, now.scores)]:
+    if path.exists() and not [*compare(read(path).scores, now.scores)]:
         return f"{path}: kept, nothing differs"
     now = msgspec.structs.replace(now, history=[*history, Change(reason.strip(), __version__)])
     write_whole(path, msgspec.json.format(msgspec.json.encode(now), indent=1) + b"\n")
@@ -94,7 +94,7 @@ def check(found: Recovery) -> list[str]:
     GoldenError
         The file is missing or can't be read.
     """
-    was = _read(golden_folder() / "reports" / NAME).quick
+    was = read(golden_folder() / "reports" / NAME).quick
     names = {one.estimator for one in found.scores}
     part = {name: scores for name, scores in was.items() if name.partition("/")[0] in names}
     return [*compare(part, captured(found))]
@@ -140,7 +140,7 @@ def _same(was: Any, now: Any) -> bool:
     return bool(was == now)
 
 
-def _read(path: Path) -> Golden:
+def read(path: Path) -> Golden:
     try:
         found = msgspec.json.decode(path.read_bytes(), type=Golden)
     except OSError as error:

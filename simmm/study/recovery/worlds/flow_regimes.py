@@ -13,7 +13,7 @@ from simmm.estimators.observation import AGGRESSOR, CLOCK, Observation
 NS_PER_S = 1_000_000_000
 INTERVAL_S = 5.0
 BEGIN_NS = 1_000_000_000_000
-RATES = np.array([0.1, 0.8, 5.0])  # aggressors a second
+RATES = np.array([0.1, 1.5, 9.0])  # aggressors a second
 TRANSITION = np.array([[0.97, 0.02, 0.01], [0.03, 0.95, 0.02], [0.02, 0.06, 0.92]])
 DISPERSION = 0.1  # the default of `flow_regime`
 LEARNED = 600  # intervals before the question of the curve
