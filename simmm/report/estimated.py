@@ -40,7 +40,8 @@ def estimated(run: Run) -> Estimators | None:
         starved_s=seconds["fill_starved"],
         stagnant_s=seconds["kappa_stagnant"],
         toxicity=[
-            Third(b.name, b.fills, b.believed, b.adverse, b.edge) for b in buckets(run, found)
+            Third(b.name, b.fills, b.believed, b.adverse, b.edge, b.move)
+            for b in buckets(run, found)
         ],
     )
 

@@ -17,7 +17,8 @@ class Third(msgspec.Struct, frozen=True):
     fills: int
     believed: float  # mean
     adverse: Estimate  # share
-    edge: Estimate  # bps after 5 s
+    edge: Estimate  # bps from the fill price after 5 s
+    move: Estimate  # bps, of the mid in those
 
 
 class Estimators(msgspec.Struct, frozen=True):

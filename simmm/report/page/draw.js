@@ -40,7 +40,7 @@ simmm.logTicks = (low, high) => {
       if (Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9) found.push(value);
     }
   }
-  return found;
+  return found.length > 1 ? found : simmm.ticks(Math.pow(10, low), Math.pow(10, high), 3);
 };
 
 simmm.tickText = (value, step) => {

@@ -67,7 +67,7 @@ def _span(share: Estimate) -> str:
 def _toxicity_words(told: list[Bucket]) -> str:
     if len(told) == 1:
         return "The toxicity believed before every fill was the same, so nothing can be divided."
-    first, end = told[0].edge, told[-1].edge
+    first, end = told[0].move, told[-1].move
     assert first.value is not None
     assert end.value is not None
     apart = first.low is not None and end.high is not None and (
@@ -76,8 +76,8 @@ def _toxicity_words(told: list[Bucket]) -> str:
     )  # fmt: skip
     right = end.value < first.value
     return (
-        f"Five seconds after, fills believed the most toxic stood at {fixed(end.value, 2, True)} "
-        f"bps and the least at {fixed(first.value, 2, True)}: the order is "
+        f"In five seconds the mid moved {fixed(end.value, 2, True)} bps in favour of the fills "
+        f"believed the most toxic and {fixed(first.value, 2, True)} of the least: the order is "
         f"{'right' if right else 'wrong'}, and the difference "
         f"{'is more' if apart else 'is not surely more'} than chance."
     )

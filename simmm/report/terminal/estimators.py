@@ -29,8 +29,8 @@ def estimators(report: Report) -> RenderableType:
         if seconds > 0:
             rows.append((name, duration(seconds), ""))
     for third in facts.toxicity if len(facts.toxicity) > 1 else ():
-        edge = fixed(third.edge.value, 2, True)
-        rows.append((f"{third.name} toxicity", edge,
-                     f"bps after 5 s; {percent(third.believed, 0)} believed, "
+        move = fixed(third.move.value, 2, True)
+        rows.append((f"{third.name} toxicity", move,
+                     f"bps the mid moved in 5 s; {percent(third.believed, 0)} believed, "
                      f"{percent(third.adverse.value, 0)} adverse"))  # fmt: skip
     return section("Estimators", pairs(rows))
