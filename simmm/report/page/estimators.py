@@ -158,7 +158,7 @@ def section(run: Run, report: Report, charts: dict[str, Any], tables: dict[str, 
         charts[name] = made
         side.append(chart(name, title, sentence(run, found)))
     right += outcomes.figures(run, found, charts)
-    parts.append(tag("div", tag("div", *left), tag("div", *right), class_="columns"))
+    parts.append(tag("div", tag("div", *left), tag("div", *right), class_="columns panels"))
     shown, tables["estimates"] = words.all_beliefs(run, found)
     parts.append(shown)
     return join(*parts)
