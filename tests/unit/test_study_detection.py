@@ -37,7 +37,7 @@ def test_the_exact_filter_integrates_two_returns() -> None:
 def test_the_particle_filter_is_unbiased() -> None:
     found = likelihood(series(), seeds=60)
     assert abs(found.ratio - 1.0) < 3.5 * found.ratio_error
-    assert found.log_sd <= 0.75
+    assert found.log_sd < 1.0  # of this series; that of the oracle is in tests/estimators
     assert found.rmse <= 0.09
 
 
