@@ -3,6 +3,7 @@
 import click
 
 from simmm.cli.study_cost import cost
+from simmm.cli.study_detection import detection
 from simmm.cli.study_estimates import estimates
 from simmm.cli.study_fills import fills
 from simmm.cli.study_recovery import recovery
@@ -17,3 +18,4 @@ study_group.add_command(fills)
 study_group.add_command(estimates)
 study_group.add_command(recovery)
 study_group.add_command(cost)
+study_group.add_command(detection)

@@ -46,8 +46,10 @@ def calibration(run: Run) -> list[Calibration]:
     return found
 
 
-def truth_path(run: Run, truth: dict[str, Any], name: str) -> np.ndarray | None:
-    """Return the truth at each recorded belief where the model's figure changes over time.
+def truth_path(
+    run: Run, truth: dict[str, Any], name: str, ts: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Return the truth at each recorded belief, or at `ts` (ns), where it changes over time.
 
     ``sigma_path`` lists the figure of consecutive stretches of ``sigma_path_s`` seconds, from the
     tape's start on.
@@ -55,7 +57,7 @@ def truth_path(run: Run, truth: dict[str, Any], name: str) -> np.ndarray | None:
     path, step_s = truth.get(f"{name}_path"), truth.get(f"{name}_path_s")
     if not isinstance(path, list) or not path or not _is_number(step_s):
         return None
-    since = run.beliefs["ts"] - int(run.info.tape.get("first_ts", 0))
+    since = (run.beliefs["ts"] if ts is None else ts) - int(run.info.tape.get("first_ts", 0))
     places = np.clip(since // round(step_s * 1e9), 0, len(path) - 1)  # type: ignore[operator]
     return np.asarray(path, np.float64)[places]
 

@@ -14,11 +14,35 @@ from __future__ import annotations
 import numpy as np
 
 from simmm.report.intervals import weighted_mean
-from simmm.report.schema import HORIZONS_S, Markout, Report
+from simmm.report.schema import HORIZONS_S, Estimate, Markout, Report
 from simmm.report.tables import Run
 
 CLUSTER_NS = 60_000_000_000
 _SIDES = (("all", 0), ("buy", 1), ("sell", -1))
+
+
+class Edges:
+    """Edge of every fill at a horizon, and its means over groups of fills."""
+
+    def __init__(self, run: Run) -> None:
+        fills = run.fills
+        self.run, self.side, self.px, self.ts = run, fills["side"], fills["px"], fills["ts"]
+        self.notional = (self.px * fills["quantity"]).astype(np.float64)
+        self.cluster = (self.ts - run.info.period.quote_start_ns) // CLUSTER_NS
+
+    def at(self, horizon_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """Edge in bps from the fill price, and which fills have one."""
+        if horizon_s == 0:
+            mid2, inside = self.run.fills["mid2"], np.ones(len(self.ts), bool)
+        else:
+            later = self.ts + round(horizon_s * 1e9)
+            mid2, inside = self.run.mid2_at(later), later <= self.run.info.period.end_ns
+        edge = self.side * (mid2 - 2 * self.px) / np.maximum(2 * self.px, 1) * 1e4
+        return edge, inside & (mid2 > 0) & (self.run.fills["mid2"] > 0)
+
+    def mean(self, edge: np.ndarray, use: np.ndarray) -> Estimate:
+        """Mean over some fills, weighted by notional."""
+        return weighted_mean(edge[use], self.notional[use], self.cluster[use])
 
 
 def markouts(run: Run) -> list[Markout]:

@@ -22,6 +22,7 @@ from simmm.report.schema_account import (
     Reliability,
     RequestBudget,
 )
+from simmm.report.schema_estimators import Estimators
 
 #: Grows by one when a field changes its meaning or disappears; new fields alone don't count.
 SCHEMA_VERSION = 2
@@ -310,6 +311,7 @@ class Report(msgspec.Struct, frozen=True):
     margin: Margin | None = None
     budget: RequestBudget | None = None
     latency_drawn: dict[str, Any] | None = None  # by kind, as the run counted it
+    estimators: Estimators | None = None
 
 
 ready(Report)

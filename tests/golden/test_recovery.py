@@ -15,6 +15,8 @@ pytestmark = pytest.mark.slow
 
 def test_the_first_seeds_give_the_golden_scores(tmp_path: Path) -> None:
     """All cases of all estimators, 40 worlds each: two minutes of one core."""
+    if golden.read(REPORT).arithmetic != golden.arithmetic():
+        pytest.skip("the golden scores were made where NumPy's functions have other last bits")
     found, _ = study.study_recovery(seeds=golden.QUICK, jobs=1, out=tmp_path / "out")
     differences = golden.check(found)
     assert not differences, (

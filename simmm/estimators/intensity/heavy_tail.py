@@ -11,6 +11,9 @@ aggressors (n = 2 / weight - 1 once all is warm) an exponential tail gives Var(c
 It is a detector beside the kappa estimators and never corrects them. Reach on a coarse grid has a
 larger coefficient: of whole steps s, sqrt(1 + s / m), so what is compared is cv / sqrt(1 + s / m).
 
+Where it is wrong: a mixture of two kappas, or kappa that moves within the memory, reads as a heavy
+tail; and at the threshold of 1.2 and the default memory exponential reach passes it now and then.
+
 Duplicates count twice; order doesn't matter but for the weights. Silence changes nothing.
 
 Source: moments of the exponential and the geometric law; delta method.
@@ -73,7 +76,7 @@ def start(s: Any, p: Any, key: int) -> None:
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Take in one aggressor."""
-    if not (0.0 < o.half_spread <= 1.0 and is_finite(o.reach)):
+    if not (0.0 < o.half_spread <= 1.0 and 0.0 <= o.step <= 1.0 and is_finite(o.reach)):
         return
     excess = min(max(o.reach - o.half_spread, 0.0), 1.0)
     keep = 1.0 - p.weight

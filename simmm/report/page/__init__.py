@@ -17,6 +17,7 @@ from simmm.report.page import (
     beliefs,
     counted,
     doubt,
+    estimators,
     fills,
     lookup,
     money,
@@ -57,6 +58,8 @@ def page(run: Run, report: Report) -> str:
         Section("doubt", "Doubt", "Would it have happened?", _doubt(run, report, tables)),
         Section("beliefs", "Beliefs", "Did it know what it was doing?",
                 _beliefs(run, report, charts)),
+        Section("estimators", "Estimators", "What did its estimators say?",
+                estimators.section(run, report, charts, tables)),
         Section("account", "Account", "Fees, funding, margin, requests",
                 account.account(run, report, charts)),
         Section("tables", "Tables", "To look up", _tables(run, report, charts, tables)),
@@ -100,6 +103,7 @@ def _result(report: Report, tables: dict[str, Any]) -> Html:
 
 def _when(run: Run, report: Report, charts: dict[str, Any]) -> Html:
     made = build_course(run, report)
+    made.chart["shades"] += estimators.alarm_shades(run)
     charts["course"] = made.chart
     note = (
         "Drag to zoom into a stretch, shift and drag to move, double click for the whole run. "

@@ -74,10 +74,11 @@ def _reference(run: Run, name: str, keys: tuple[str, ...]) -> tuple[str, np.ndar
     return "", None
 
 
-def realised_ahead(run: Run) -> np.ndarray | None:
-    """Volatility that the next `AHEAD_S` seconds realised, at each belief; NaN near the end."""
+def realised_ahead(run: Run, ts: np.ndarray | None = None) -> np.ndarray | None:
+    """Volatility that the next `AHEAD_S` seconds realised, at each belief or `ts`, else NaN."""
     clock = clock_ns(run)
-    ts, period = run.beliefs["ts"], run.info.period
+    period = run.info.period
+    ts = run.beliefs["ts"] if ts is None else ts
     steps = max(2, round(AHEAD_S * 1e9 / clock))
     instants = np.arange(period.t0_ns, period.end_ns + 1, clock, dtype=np.int64)
     if len(instants) <= steps + 1 or not len(ts):

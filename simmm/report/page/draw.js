@@ -31,6 +31,18 @@ simmm.ticks = (low, high, count) => {
   return found;
 };
 
+// Round values of a scale whose ends are given as powers of ten: decades, or 1, 2, 5 of each.
+simmm.logTicks = (low, high) => {
+  const found = [];
+  for (let power = Math.floor(low); power <= high; power++) {
+    for (const k of high - low > 2 ? [1] : [1, 2, 5]) {
+      const value = k * Math.pow(10, power);
+      if (Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9) found.push(value);
+    }
+  }
+  return found.length > 1 ? found : simmm.ticks(Math.pow(10, low), Math.pow(10, high), 3);
+};
+
 simmm.tickText = (value, step) => {
   const largest = Math.max(Math.abs(value), Math.abs(step));
   if (largest !== 0 && (Math.abs(step) < 1e-4 || largest >= 1e7)) {

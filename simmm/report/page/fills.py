@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from simmm.records import CROSSED, NO_ASK, NO_BID, REJECTED, THROUGH, UNSEEN
-from simmm.report.intervals import mean, weighted_mean
-from simmm.report.markouts import CLUSTER_NS
+from simmm.report.intervals import mean
+from simmm.report.markouts import Edges
 from simmm.report.page.place import place_counts, place_labels
 from simmm.report.page.shell import Html, figure, tag
 from simmm.report.payments import NOT_MAKER
@@ -22,30 +22,6 @@ _WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _BINS_S = (60, 120, 300, 600, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400)
 _MOST_HOURS = 24
 _TINY = 0.03  # a group of fewer of the fills doesn't set the axis
-
-
-class Edges:
-    """Edge of every fill at a horizon, and its means over groups of fills."""
-
-    def __init__(self, run: Run) -> None:
-        fills = run.fills
-        self.run, self.side, self.px, self.ts = run, fills["side"], fills["px"], fills["ts"]
-        self.notional = (self.px * fills["quantity"]).astype(np.float64)
-        self.cluster = (self.ts - run.info.period.quote_start_ns) // CLUSTER_NS
-
-    def at(self, horizon_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """Edge in bps from the fill price, and which fills have one."""
-        if horizon_s == 0:
-            mid2, inside = self.run.fills["mid2"], np.ones(len(self.ts), bool)
-        else:
-            later = self.ts + round(horizon_s * 1e9)
-            mid2, inside = self.run.mid2_at(later), later <= self.run.info.period.end_ns
-        edge = self.side * (mid2 - 2 * self.px) / np.maximum(2 * self.px, 1) * 1e4
-        return edge, inside & (mid2 > 0) & (self.run.fills["mid2"] > 0)
-
-    def mean(self, edge: np.ndarray, use: np.ndarray) -> Estimate:
-        """Mean over some fills, weighted by notional."""
-        return weighted_mean(edge[use], self.notional[use], self.cluster[use])
 
 
 def markout_curve(run: Run, report: Report) -> tuple[dict[str, Any], str]:

@@ -24,7 +24,7 @@ function decoded(series) {
   }
   found.lo = found.lo || found.y;
   found.hi = found.hi || found.y;
-  found.mark = found.style === "band" ? "band" : found.dash ? "dash" : "line";
+  found.mark = found.style === "band" ? (found.y ? "box" : "band") : found.dash ? "dash" : "line";
   return found;
 }
 
@@ -35,7 +35,8 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
   const box = simmm.element("div", "panel");
   const head = simmm.element("div", "panel-head");
   head.append(simmm.element("b", "", spec.title), simmm.element("span", "unit", spec.unit || ""));
-  simmm.legend(head, series.filter((one) => one.style !== "fills"), changed);
+  const keyed = spec.lanes ? [] : series.filter((one) => one.style !== "fills");
+  simmm.legend(head, keyed, changed);
   if (fills) {
     const keys = simmm.element("span", "legend");
     for (const [kind, text] of [["buy", "▲ bought"], ["sell", "▼ sold"], ["faint", "△▽ hollow: assumed"]]) {
@@ -54,8 +55,9 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
   let scale = { low: 0, high: 1, ticks: [0] };
 
   function range(view) {
+    if (spec.lanes) return { low: 0, high: 1 };
     let low = Infinity, high = -Infinity;
-    const take = (v) => { if (v < low) low = v; if (v > high) high = v; };
+    const take = (v) => { if (spec.log && !(v > 0)) return; if (v < low) low = v; if (v > high) high = v; };
     const visit = (x, columns, open) => {
       // beliefs of the warm-up are too rough to set the scale
       const from = spec.robust && chart.calm < view.to ? Math.max(view.from, chart.calm) : view.from;
@@ -63,15 +65,26 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
       for (let i = a; i <= b; i++) for (const column of columns) take(column[i]);
     };
     for (const one of series) {
-      if (one.on === false) continue;
+      if (one.on === false || one.free) continue;
       if (one.style === "fills") visit(one.x, [one.px], true);
       else if (one.style !== "band") visit(one.x, [one.lo, one.hi], false);
     }
-    const middle = high;
+    const middle = high, lowest = low;
     for (const one of series) {
       if (one.style === "band" && one.on !== false) visit(one.x, [one.low, one.high], false);
     }
-    if (spec.robust && middle > 0) high = Math.min(high, middle * 1.6);
+    if (spec.log) { // bands, and lines that don't set the scale, are shown as far as it is readable
+      const far = [lowest / 6, middle * 6], within = (v) => { if (v >= far[0] && v <= far[1]) take(v); };
+      high = Math.min(high, middle * 2); low = Math.max(low, lowest / 2);
+      for (const one of series) {
+        if (one.free && one.on !== false) for (const y of [one.lo, one.hi]) y.forEach(within);
+      }
+      return low < high ? { low: Math.log10(low), high: Math.log10(high) } : { low: 0, high: 1 };
+    }
+    if (spec.robust === "both") { // a wide band doesn't set the scale
+      const reach = 0.8 * (middle - lowest);
+      high = Math.min(high, middle + reach); low = Math.max(low, lowest - reach);
+    } else if (spec.robust && middle > 0) high = Math.min(high, middle * 1.6);
     if (!(low <= high)) { low = 0; high = 1; }
     if (spec.zero) { low = Math.min(low, 0); high = Math.max(high, 0); }
     const wide = high - low;
@@ -88,14 +101,21 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     return { low: low - under, high: high + over };
   }
 
+  const tickText = (v) => simmm.tickText(v, spec.log ? v : scale.ticks.step || 1);
+
   function measure(view) {
     scale = range(view);
+    g.font = FONT;
+    if (spec.lanes) { scale.ticks = []; return simmm.laneNames(g, spec) + 8; }
+    if (spec.log) {
+      scale.ticks = simmm.logTicks(scale.low, scale.high);
+      return Math.ceil(Math.max(34, ...scale.ticks.map((v) => g.measureText(tickText(v)).width))) + 8;
+    }
     let count = Math.max(3, Math.round(spec.height / 48));
     do scale.ticks = simmm.ticks(scale.low, scale.high, count++); // one tick alone tells no size
     while (scale.ticks.length < 2 && count < 9);
-    g.font = FONT;
     return Math.ceil(Math.max(34, ...scale.ticks.map((v) =>
-      g.measureText(simmm.tickText(v, scale.ticks.step || 1)).width))) + 8;
+      g.measureText(tickText(v)).width))) + 8;
   }
 
   function draw(view, area, width) {
@@ -108,7 +128,8 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     g.font = FONT;
     const per = area.width / (view.to - view.from);
     const X = (t) => area.left + (t - view.from) * per;
-    const Y = (v) => 3 + (spec.height - 3) * (1 - (v - scale.low) / (scale.high - scale.low));
+    const part = (v) => spec.log ? (v > 0 ? Math.log10(v) : -99) : v;
+    const Y = (v) => 3 + (spec.height - 3) * (1 - (part(v) - scale.low) / (scale.high - scale.low));
     grid(view, area, X, Y);
     g.save();
     g.beginPath();
@@ -116,7 +137,9 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     g.clip();
     for (const one of series) {
       if (one.on === false) continue;
-      if (one.style === "band") drawBand(one, view, X, Y);
+      if (one.style === "lane") {
+        simmm.drawLane(g, one, before(one.x, view.from), before(one.x, view.to) + 1, X, chart.span);
+      } else if (one.style === "band") drawBand(one, view, X, Y);
       else if (one.style === "fills") drawFills(one, view, X, Y, area);
       else drawLine(one, one.lo, one.hi, one.y, view, X, Y);
     }
@@ -132,6 +155,7 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
       g.fillStyle = simmm.colour(`shade-${shade.kind}`);
       g.fillRect(a, 0, Math.max(1, b - a), spec.height);
     }
+    if (spec.lanes) simmm.laneGrid(g, spec, area);
     g.lineWidth = 1;
     g.textBaseline = "middle";
     g.textAlign = "right";
@@ -140,7 +164,7 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
       g.strokeStyle = simmm.colour(v === 0 && spec.zero ? "axis" : "grid");
       g.beginPath(); g.moveTo(area.left, y); g.lineTo(right, y); g.stroke();
       g.fillStyle = simmm.colour("faint");
-      g.fillText(simmm.tickText(v, scale.ticks.step || 1), area.left - 6, Math.max(6, y));
+      g.fillText(tickText(v), area.left - 6, Math.max(6, y));
     }
     g.setLineDash([5, 4]);
     g.strokeStyle = simmm.colour("loss");
@@ -172,7 +196,7 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
     const many = chart.shades.length > 8;
     for (const shade of chart.shades) {
       const a = X(shade.from), b = X(shade.to), right = area.left + area.width;
-      if (b < area.left || a > right || ++count > 40) continue;
+      if (!shade.text || b < area.left || a > right || ++count > 40) continue;
       const width = g.measureText(shade.text).width;
       if (shade.kind === "gap" && many && b - a < width) continue;
       const x = Math.max(area.left + 3, Math.min(right - width - 3, a + 3));
@@ -305,7 +329,8 @@ simmm.panel = (stack, spec, chart, first, last, changed) => {
       if (one.on === false || one.style === "fills") continue;
       const i = before(one.x, t);
       if (i < 0) continue;
-      if (one.style === "band") told.push(`${one.name} ${text(one.low[i])} / ${text(one.high[i])}`);
+      if (one.words) told.push(`${one.name} ${one.words[one.y[i]] ?? "–"}`);
+      else if (one.style === "band" && !one.y) told.push(`${one.name} ${text(one.low[i])} / ${text(one.high[i])}`);
       else told.push(`${one.name} ${text(one.y[i])}`);
     }
     readout.textContent = told.join(" · ");

@@ -9,7 +9,8 @@ that enters a page is escaped, so names and values that come from files cannot b
 The scripts (`page.js` first, then one file per kind of chart) read that data when the page opens
 and give each `<figure data-chart=name>` to the drawing function registered for its kind:
 
-    time     panels on a shared, zooming time axis        (time.js, `simmm.report.page.course`)
+    time     panels on a shared, zooming time axis        (time.js, `simmm.report.page.course`;
+             lanes.js: a panel of lanes that show when something held)
     curve    points with intervals over a log axis        (curve.js)
     bars     grouped bars over categories                 (bars.js)
 
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 _ASSETS = Path(__file__).parent
-_SCRIPTS = ("page.js", "draw.js", "time.js", "panel.js", "curve.js", "bars.js")
+_SCRIPTS = ("page.js", "draw.js", "time.js", "lanes.js", "panel.js", "curve.js", "bars.js")
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "img-src data:; base-uri 'none'; form-action 'none'"

@@ -95,7 +95,7 @@ simmm.register("time", (figure, plot, spec) => {
       if (y >= 0 && y <= box.height) lines.push(...panel.nearest(at.x, y, view, area));
     }
     for (const shade of spec.shades) {
-      if (t >= shade.from && t <= shade.to) lines.push(shade.text);
+      if (shade.text && t >= shade.from && t <= shade.to) lines.push(shade.text);
     }
     if (!lines.length) return;
     hint.textContent = "";

@@ -13,6 +13,7 @@ from rich.console import Console
 from simmm.report.build import load
 from simmm.report.schema import Report
 from simmm.report.terminal import account, activity, context, profit
+from simmm.report.terminal.estimators import estimators
 from simmm.report.terminal.parts import side_by_side
 from simmm.report.terminal.session import session
 
@@ -50,9 +51,10 @@ def render(run: Report | str | Path, console: Console, folder: str | Path | None
         (account.predictions(report), account.account(report)),
         (account.refusals(report), account.latency(report)),
         (profit.hours(report), activity.calibration(report)),
-        (context.unknowns(report), context.configuration(report)),
+        (estimators(report), context.unknowns(report)),
     ):
         console.print(side_by_side(console, left, right))
+    console.print(context.configuration(report))
     behind = session(report, None if folder is None else str(folder))
     if behind is not None:
         console.print(behind)
