@@ -165,7 +165,8 @@ def _covered(draw):
     inside = []
     for seed in range(WORLDS):
         world = draw(seed)
-        last = Driver("kappa_blend").run(world.observations, world.given, every=len(world.observations))
+        rows = world.observations
+        last = Driver("kappa_blend").run(rows, world.given, every=len(rows))
         inside.append(last[-1]["kappa_low"] < cases.KAPPA < last[-1]["kappa_high"])
     return np.mean(inside)
 

@@ -232,3 +232,13 @@ def test_a_long_gap_widens_the_interval() -> None:
     found = Driver("volatility_filter", KNOWN).run(told)
     relative = found["filtered_sigma_sd"] / found["filtered_sigma"]
     assert relative[250] > 1.4 * relative[249]
+
+
+def test_a_mid_at_rest_on_a_coarse_grid_is_no_calm() -> None:
+    """Rounding hides moves; nothing smaller than what it hides may be believed."""
+    told = buckets(np.zeros(400), 5.0)
+    told["step"] = 1e-3
+    state = Driver("volatility_filter", {"warm_up": 1}, key=key(1))
+    told["change"][0] = 1e-4
+    coarse = state.run(told)[-1]["filtered_sigma"]
+    assert 0.3e-4 < coarse < 3e-4  # 0.2 steps a bucket: 0.9e-4 per root second

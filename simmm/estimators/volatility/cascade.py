@@ -5,10 +5,11 @@ Three things are a cascade (`cascade_cause`, and the observation at which it is 
 1. open interest lies more than `oi_threshold` below its maximum of the last `oi_window_s`, of the
    traded market (1) or of a reference (8): at the CONTEXT that says so;
 2. a burst of liquidations (2): at an AGGRESSOR. Where the feed flags them, `liquidations` of the
-   last `burst_s` are one. Most feeds don't, so else what is asked is that one side makes `burst_share` of the volume of the last `burst_s` and either that volume is
-   `burst_factor` times its root mean square of the last `burst_level_s`, or `hawkes_intensity` is
-   as many times its mean base / (1 - branching) (E19); and that the price, swept to where the
-   aggressor reached, has moved its way by `burst_move` deviations and by the spread;
+   last `burst_s` are one. Most feeds don't, so else what is asked is that one side makes
+   `burst_share` of the volume of the last `burst_s` and either that volume is `burst_factor` times
+   its root mean square of the last `burst_level_s`, or `hawkes_intensity` is as many times its mean
+   base / (1 - branching) (E19); and that the price, swept to where the aggressor reached, has moved
+   its way by `burst_move` deviations and by the spread;
 3. the mid of a reference market moves by `reference_move` of its deviations (4): at the CLOCK.
 
 The move is D = sum of log changes, each times exp(-age / burst_s); that of a price with volatility

@@ -31,7 +31,8 @@ are near the likeliest on half an hour of three recorded markets (a relaxation o
 worse in log likelihood), and a thin market with a coarse tick wants a shorter one. Tails of returns
 heavier than normal given h are taken for volatility, up to a move of the regime: at a jump sigma
 leaps and falls back after a few buckets. A mid on a grid coarse against a bucket's return makes h
-noisy, and buckets that did not move it count as moves of `SMALLEST` of default_sigma. h is a
+noisy; buckets that did not move it count as moves of `ROUNDING` price steps (the deviation of what
+two roundings to half a step hide), at least of `SMALLEST` of default_sigma. h is a
 bucket's mean, so what happens within one is not told. Between buckets the value stays as it is, and
 its interval widens as that of h does.
 
@@ -63,6 +64,7 @@ APPROXIMATE = ""
 CAPACITY = 1024
 PROPOSED = 10  # one particle in so many is tried as a move of the regime
 SMALLEST = 0.01  # of default_sigma: returns below count as such
+ROUNDING = 0.2  # sqrt(2 / 12) of half a step
 LOWEST, HIGHEST = -80.0, 30.0  # of h; no market is there
 LONGEST_S = 1e7
 SHORTEST_S = 1e-6
@@ -181,7 +183,9 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     keep = exp(-elapsed / p.relaxation_s) if s.buckets > 0 else 0.0
     change = clip(o.change, -LARGEST_CHANGE, LARGEST_CHANGE)
     smallest = SMALLEST * p.default_sigma
-    rate = max(change * change / seconds, smallest * smallest)
+    rounded = ROUNDING * o.step if 0.0 < o.step <= 1.0 else 0.0
+    rate = max(change * change, rounded * rounded) / seconds
+    rate = max(rate, smallest * smallest)
     _move(s, p, keep, elapsed if s.buckets > 0 else 0.0, rate, b.changepoint_alarms)
     s.log_likelihood += _weigh(s, p.particles) - 0.5 * (LOG_2PI + log(seconds))
     _summarise(s, p)
