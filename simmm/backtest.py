@@ -190,6 +190,7 @@ def make_settings(
         sample_ns=round(scenario.run.sample_s * 1e9),
         clock_ns=round(scenario.estimators.clock_ms * NS_PER_MS),
         estimate=scenario.estimators.enabled,
+        stale_ns=round(scenario.estimators.stale_s * 1e9),
         estimates_every=max(1, round(scenario.estimators.record_s / scenario.run.sample_s)),
         estimators=parameters_of(scenario.estimators),
         quote_on_fill="fill" in maker.quote_on,

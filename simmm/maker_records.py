@@ -135,6 +135,8 @@ Maker = np.dtype(
         ("begun", "i8"),  # 1: the estimators have started
         ("o", Observation),  # what the estimators are told
         ("clock_ns", "i8"),  # of the estimators
+        ("stale_ns", "i8"),  # silence after which what a feed showed is not known any more
+        ("reference_ts", "i8", (REFERENCES,)),  # local_ts of the last packet of each, ns
         ("samples", "i8"),  # rows of beliefs so far
         ("estimates_every", "i8"),  # samples from one row of all beliefs to the next
         ("touch_bid", "i8"),  # best bid after the last packet, quanta

@@ -195,15 +195,22 @@ def see_context(
 
 @kernel
 def see_clock(stack: Any, maker: Any, book: Any) -> None:
-    """Tell the tick of the estimator clock: touch, levels, own orders, other markets."""
+    """Tell the tick of the estimator clock: touch, levels, own orders, other markets.
+
+    What a feed that has been silent for `stale_ns` showed last is not known any more.
+    """
     o = maker.o
-    _set_touch(maker, maker.touch_bid, maker.touch_ask)
-    _set_touch_lots(o, book, maker.touch_bid, maker.touch_ask)
+    stale = maker.now - maker.last_packet_ts > maker.stale_ns
+    bid = NO_BID if stale else maker.touch_bid
+    ask = NO_ASK if stale else maker.touch_ask
+    _set_touch(maker, bid, ask)
+    _set_touch_lots(o, book, bid, ask)
     _set_levels(maker, book, BID)
     _set_levels(maker, book, ASK)
     _set_own(maker)
     for k in range(REFERENCES):
-        o.reference_mid[k] = maker.record.reference_mid[k]
+        known = maker.now - maker.reference_ts[k] <= maker.stale_ns
+        o.reference_mid[k] = maker.record.reference_mid[k] if known else 0.0
     _tell(stack, maker, CLOCK, maker.now)
 
 

@@ -72,6 +72,7 @@ class Settings:
     sample_ns: int = 1_000_000_000
     clock_ns: int = 1_000_000_000
     estimate: bool = True
+    stale_ns: int = 30_000_000_000  # silence after which estimators take the market for unknown
     estimates_every: int = 5  # samples from one row of all beliefs to the next
     estimators: Mapping[str, Mapping[str, float | int]] = field(default_factory=dict)
     quote_on_fill: bool = False
@@ -232,6 +233,7 @@ class Simulation:
         maker["keeps_heard"] = settings.keep_heard
         maker["max_position"] = settings.max_position_lots
         maker["clock_ns"] = settings.clock_ns
+        maker["stale_ns"] = settings.stale_ns
         maker["estimates_every"] = settings.estimates_every
         write_parameters(self.stacks[0], settings.estimators, settings.seed)
         maker["o"]["lot"] = float(market.lot_size)

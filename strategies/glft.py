@@ -9,7 +9,7 @@ what is held goes with E[sigma^2] = sigma^2 + sd^2. In a cascade the estimators 
 lower kappa at once, and where own fills stay away `starved_spread_factor` widens the spread.
 """
 
-from simmm.math import clip, round_int, sqrt
+from simmm.math import clip, exp, round_int, sqrt
 from simmm.quoting.glft import arrival_after_fee, distances, half_spread_and_skew
 from simmm.strategy import Field, record
 
@@ -41,14 +41,15 @@ def quote(wanted, market, memory, params):
     if market.warm == 0.0:
         return
     sigma, kappa = cautious(market, params)
-    if sigma <= 0.0 or kappa <= 0.0 or market.arrival <= 0.0:
+    arrival = arrival_at_mid(market, kappa)
+    if sigma <= 0.0 or kappa <= 0.0 or arrival <= 0.0:
         return
     quantity = round_int(params.order_size / market.lot)
     if quantity < 1:
         return
     held = market.position / quantity
     fee = market.maker_fee
-    net_arrival = arrival_after_fee(market.arrival, kappa, fee)
+    net_arrival = arrival_after_fee(arrival, kappa, fee)
     half_spread, slope = half_spread_and_skew(
         sigma, kappa, net_arrival, params.gamma, 1.0, params.gamma
     )
@@ -70,6 +71,12 @@ def cautious(market, params):
         return sigma, 0.0
     variation = params.uncertainty * market.kappa_sd / market.kappa
     return sigma, market.kappa * (1.0 - min(variation * variation, 0.75))
+
+
+def arrival_at_mid(market, kappa):
+    """Return A, per second and side: the rate seen at the touch, carried to the mid by kappa."""
+    half_spread = 0.5 * (market.ask_px - market.bid_px) / market.mid
+    return 0.5 * market.aggressor_rate * exp(min(kappa * half_spread, 20.0))
 
 
 def place(wanted, market, params, below, above, quantity):

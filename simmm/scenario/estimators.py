@@ -22,7 +22,7 @@ def _field(name: str, spec: Parameter) -> tuple[str, Any, Any]:
 
 def _section(entry: Estimator) -> type[Section]:
     fields = [_field(name, spec) for name, spec in entry.parameters.fields.items()]
-    made = msgspec.defstruct(
+    made: Any = msgspec.defstruct(
         "".join(part.title() for part in entry.name.split("_")),
         fields,
         bases=(Section,),
@@ -31,7 +31,8 @@ def _section(entry: Estimator) -> type[Section]:
         module=__name__,
     )
     made.__doc__ = entry.title
-    return made
+    found: type[Section] = made
+    return found
 
 
 def _sections() -> list[tuple[str, Any, Any]]:
@@ -57,6 +58,15 @@ class _Common(Section, frozen=True):
             extra={"unit": "ms"},
         ),
     ] = 1000.0
+    stale_s: Annotated[
+        float,
+        Meta(
+            description="Silence of a feed after which estimators take its market for unknown.",
+            gt=0.0,
+            le=DAY_MS / 1000.0,
+            extra={"unit": "s"},
+        ),
+    ] = 30.0
     record_s: Annotated[
         float,
         Meta(

@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize, stats
 
 from simmm.estimators.driver import Driver
-from simmm.estimators.observation import AGGRESSOR, ASK, BID, KINDS, Observation
+from simmm.estimators.observation import AGGRESSOR, ASK, BID, KINDS, TOUCH, Observation
 from simmm.estimators.outcomes import toxicity
 from simmm.estimators.outcomes.logistic import SIZE, forget_to_prior, learn, start_logistic
 from simmm.jit import INTERPRETED
@@ -125,18 +125,27 @@ def test_features_as_if_bought():
     assert s["known"].tolist() == [1.0] * 6
 
 
-def test_a_fill_does_not_see_the_aggressor_who_filled_it():
-    early = row(AGGRESSOR, 1.0, 1000.0, side=1.0)
-    own = row(AGGRESSOR, 6.0, 1000.0, side=-1.0)
+def test_a_fill_sees_nothing_that_came_after_the_tick_before_it():
+    """What the feed shows between a fill and its answer may be what followed the fill."""
+    before = [row(AGGRESSOR, 1.0, 1000.0, side=1.0), clock(2.0, 1000.0)]
+    after = row(TOUCH, 2.5, 1001.0)
+    after["touch_lots"] = (90.0, 1.0)
+    own = row(AGGRESSOR, 2.4, 1000.0, side=-1.0)
     own["lots"] = 500.0
-    late = fill(6.0, 1000.0, 1.0)
-    with_own = looked(together(clock(0.5, 1000.0), early, own, late), ALL, "FILL")
-    without = looked(together(clock(0.5, 1000.0), early, late), ALL, "FILL")
-    assert with_own["flow_total"] > 400.0
-    # The mean aggressor is told in between; the signed flow before it is the same.
-    mean = with_own["flow_mean"]
-    assert with_own["raw"][1] == pytest.approx(-0.5 / (0.5 + mean))
-    assert without["raw"][1] == pytest.approx(-0.5 / 1.5)
+    heard = fill(4.0, 1000.0, 1.0)
+    heard["exch_ts"] = 2_300_000_000
+    tick = clock(3.0, 1001.0)
+    tick["touch_lots"] = (90.0, 1.0)
+    with_all = looked(together(*before, own, after, tick, heard), ALL, "FILL")
+    alone = looked(together(*before, heard), ALL, "FILL")
+    assert np.array_equal(with_all["raw"], alone["raw"])
+    assert with_all["raw"][0] == looked(together(*before), ALL)["raw"][0]
+
+
+def test_a_fill_without_a_tick_before_it_is_left_out():
+    heard = fill(4.0, 1000.0, 1.0)
+    heard["exch_ts"] = 1_000_000_000
+    assert looked(together(clock(2.0, 1000.0), heard), ALL, "FILL")["fills"] == 0
 
 
 def test_silence_takes_the_flow_out():

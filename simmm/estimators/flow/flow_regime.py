@@ -386,11 +386,11 @@ def _conclude(s: Any, p: Any) -> None:
     stay = s.transition[k, k]
     s.stay[0] = stay
     s.stay[1] = sqrt(stay * (1.0 - stay) / (total + 1.0))
-    s.stay[2] = beta_quantile(stay * total, (1.0 - stay) * total, 0.025)
-    s.stay[3] = beta_quantile(stay * total, (1.0 - stay) * total, 0.975)
+    s.stay[2] = min(beta_quantile(stay * total, (1.0 - stay) * total, 0.025), stay)
+    s.stay[3] = max(beta_quantile(stay * total, (1.0 - stay) * total, 0.975), stay)
     rate = s.rate[k]
     seconds = s.trust[0, k] * s.spent[k] + p.prior_intervals * p.interval_s
-    shape = rate * seconds / (1.0 + s.dispersion * rate * p.interval_s)
+    shape = max(rate * seconds / (1.0 + s.dispersion * rate * p.interval_s), 0.5)  # Jeffreys'
     s.pace[0] = rate
     s.pace[1] = rate / sqrt(shape)
     s.pace[2] = rate * gamma_quantile(shape, 0.025) / shape

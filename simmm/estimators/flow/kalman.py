@@ -26,7 +26,7 @@ interval is too wide there. The interval of the price takes q and r for known.
 
 Duplicates (the same mid again) do nothing. Time never runs backwards; several mids at one time are
 several measurements. A mid that changes by more than a factor of e starts the filter anew. While
-the mid is unknown all is held, the deviation of the price too: it is that of the last known mid.
+the mid is unknown values are held, and the deviation of the price grows as the process lets it.
 
 Source: Harvey (1989), Forecasting, Structural Time Series Models and the Kalman Filter, ch. 3
 (score and information); the priors are inverse-gamma with mean b / (a - 1).
@@ -87,7 +87,6 @@ State = np.dtype(
         ("gain", "f8"),
         ("last_mid", "f8"),
         ("last_ts", "i8"),  # of the last measurement, ns
-        ("seen_ts", "i8"),  # when a mid was last known, ns
         ("process", "f8"),  # q
         ("measurement", "f8"),  # r
         ("process_spread", "f8"),  # deviation of ln sqrt(q)
@@ -124,7 +123,6 @@ def start(s: Any, p: Any, key: int) -> None:
     s.gain = 0.0
     s.last_mid = 0.0
     s.last_ts = 0
-    s.seen_ts = 0
     mode = (p.prior_shape - 1.0) / p.prior_shape  # of ln q, as a share of the mean of q
     s.process = p.process_noise * p.process_noise * mode
     s.measurement = p.measurement_noise * p.measurement_noise * mode
@@ -144,7 +142,6 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         return
     if o.mid != s.last_mid:
         _measure(s, o.now, o.mid)
-    s.seen_ts = o.now
     if o.kind == CLOCK:
         _learn(s, p)
 
@@ -265,7 +262,7 @@ def _move(s: Any, p: Any) -> None:
 def read(s: Any, p: Any, now: int, b: Any) -> None:
     """Write what is believed."""
     known = s.fair > 0.0
-    ahead = s.process * max(float(s.seen_ts - s.last_ts), 0.0) / NS_PER_S
+    ahead = s.process * max(float(now - s.last_ts), 0.0) / NS_PER_S
     deviation = s.fair * sqrt(s.variance + ahead) if known else 0.0
     b.fair_price = s.fair
     b.fair_price_sd = deviation

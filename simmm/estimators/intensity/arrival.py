@@ -235,4 +235,4 @@ def _tell(s: Any, which: int, mean: float, shape: float) -> None:
     s.value[which] = mean
     s.deviation[which] = mean / sqrt(shape)
     s.low[which] = mean / shape * gamma_quantile(shape, 0.025)
-    s.high[which] = mean / shape * gamma_quantile(shape, 0.975)
+    s.high[which] = max(mean / shape * gamma_quantile(shape, 0.975), mean)

@@ -306,6 +306,8 @@ def _conclude(s: Any, p: Any) -> None:
     s.factor = exp(clip(log_ratio, -20.0, 20.0))
     slope = max(s.slope, 1.0)
     deviation = min(sqrt(s.variance / (slope * slope) + ratio_variance), 10.0)
+    if not s.slope > 1.0:  # depth doesn't fall with distance, however surely
+        deviation = 10.0
     s.value = s.factor * slope
     s.deviation = s.value * deviation
     s.low = s.value * exp(-1.959963984540054 * deviation)

@@ -273,8 +273,8 @@ def _tell_share(s: Any, a: float, b: float, noise: float) -> None:
     above, below = beta_counts(mean, deviation)
     s.share[0] = mean
     s.share[1] = deviation
-    s.share[2] = beta_quantile(above, below, 0.025)
-    s.share[3] = beta_quantile(above, below, 0.975)
+    s.share[2] = min(beta_quantile(above, below, 0.025), s.share[0])
+    s.share[3] = max(beta_quantile(above, below, 0.975), s.share[0])
 
 
 @kernel

@@ -14,12 +14,14 @@ fill where they have a side (positive: the price is about to leave through the f
 6. log of the half spread.
 
 They are standardised by running moments over the ticks of the clock; one that is unknown counts as
-its mean. The regression (`logistic.py`) learns from each outcome, and forgets. Features are those
-at the fill; of the flow that is before the aggressor who filled it. Told is the law of the chance
-for a fill now, of a bid and an ask in turns at the ticks of the clock: its mean, its deviation, and
-the bounds of the beta law with both. With weights w that fall, outcomes count as
-sum(w)^2 / sum(w^2) fills, and as fewer by how much residuals summed over bursts of fills vary more
-than those of single ones would, if that is above 1 (`clusters.py`).
+its mean. The regression (`logistic.py`) learns from each outcome, and forgets. Features of a fill
+are those of the last tick of the clock before it happened at the exchange: what the feed shows by
+the time the answer is heard may be what followed the fill. A fill without such a tick among the
+last `LOOKS` is left out. Told is the law of the chance for a fill now, of a bid and an ask in turns
+at the ticks of the clock: its mean, its deviation, and the bounds of the beta law with both. With
+weights w that fall, outcomes count as sum(w)^2 / sum(w^2) fills, and as fewer by how much residuals
+summed over bursts of fills vary more than those of single ones would, if that is above 1
+(`clusters.py`).
 
 `toxicity_skill` is 1 - (mean squared error) / (that of the base rate), both foretold before the
 outcome. Neither has seen what it is judged by, so nothing has to be taken off; without any truth in
@@ -112,6 +114,7 @@ _IMBALANCE, _FLOW, _MICROPRICE, _JUMP, _HAWKES, _SPREAD = range(FEATURES)
 _SIDED = 3  # the first three change their sign with the side
 _FARTHEST = 5.0  # deviations
 _MOST_LOTS = 1e15
+LOOKS = 16  # ticks of the clock whose features are kept
 _MOST_LEARNED = 4  # outcomes per observation heard
 LN2 = 0.6931471805599453
 
@@ -131,10 +134,11 @@ State = np.dtype(
         ("flow_signed", "f8"),
         ("flow_total", "f8"),
         ("flow_mean", "f8"),  # lots of an aggressor; 0: none yet
-        ("newest_exch_ts", "i8"),  # of the newest aggressor
-        ("newest_signed", "f8"),  # its part of the flow
-        ("newest_total", "f8"),
         ("ticks", "i8"),
+        ("looks", "i8"),  # ticks whose features were kept
+        ("look_ts", "i8", (LOOKS,)),  # ns
+        ("look_raw", "f8", (LOOKS, FEATURES)),
+        ("look_known", "f8", (LOOKS, FEATURES)),
         ("centre", "f8", (FEATURES,)),
         ("square", "f8", (FEATURES,)),
         ("raw", "f8", (FEATURES,)),  # as if bought
@@ -166,10 +170,8 @@ def start(s: Any, p: Any, key: int) -> None:
     s.flow_signed = 0.0
     s.flow_total = 0.0
     s.flow_mean = 0.0
-    s.newest_exch_ts = -1
-    s.newest_signed = 0.0
-    s.newest_total = 0.0
     s.ticks = 0
+    s.looks = 0
     for k in range(FEATURES):
         s.centre[k] = 0.0
         s.square[k] = 0.0
@@ -208,6 +210,7 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         if o.kind == CLOCK and s.mid > 0.0 and s.half_spread > 0.0:
             _age_flow(s, p, o.now)
             _look(s, b, s.flow_signed, s.flow_total)
+            _keep_look(s, o.now)
             _moments(s, p)
             if s.fills_learned > 0:
                 side = s.ticks & 1  # in turns
@@ -222,8 +225,6 @@ def _age_flow(s: Any, p: Any, now: int) -> None:
         keep = exp(-LN2 * seconds / p.flow_half_life_s)
         s.flow_signed *= keep
         s.flow_total *= keep
-        s.newest_signed *= keep
-        s.newest_total *= keep
         s.flow_ts = now
 
 
@@ -237,9 +238,6 @@ def _hear_aggressor(s: Any, p: Any, o: Any) -> None:
         s.flow_mean += p.flow_weight * (lots - s.flow_mean)
     else:
         s.flow_mean = lots
-    s.newest_exch_ts = o.exch_ts
-    s.newest_signed = o.side * lots
-    s.newest_total = lots
     s.flow_signed += o.side * lots
     s.flow_total += lots
 
@@ -248,15 +246,11 @@ def _hear_aggressor(s: Any, p: Any, o: Any) -> None:
 def _hear_fill(s: Any, p: Any, o: Any, b: Any) -> None:
     if not (b.sigma_age_ns >= 0 and b.sigma >= 0.0):
         return
+    if not _recall(s, o.exch_ts):
+        return
     place = admit(s, o, b.sigma)
     if place < 0:
         return
-    _age_flow(s, p, o.now)
-    signed, total = s.flow_signed, s.flow_total
-    if o.exch_ts == s.newest_exch_ts:
-        signed -= s.newest_signed
-        total = max(total - s.newest_total, 0.0)
-    _look(s, b, signed, total)
     _standardise(s, p, o.side)
     mean, variance = foretell(s, s.x)
     s.pending_chance[place] = logistic_moments(mean, sqrt(variance))[0]
@@ -291,6 +285,29 @@ def _look(s: Any, b: Any, signed: float, total: float) -> None:
     if s.half_spread > 0.0:
         s.raw[_SPREAD] = max(log(s.half_spread), -40.0)
         s.known[_SPREAD] = 1.0
+
+
+@kernel
+def _keep_look(s: Any, now: int) -> None:
+    place = s.looks % LOOKS
+    s.looks += 1
+    s.look_ts[place] = now
+    for k in range(FEATURES):
+        s.look_raw[place, k] = s.raw[k]
+        s.look_known[place, k] = s.known[k]
+
+
+@kernel
+def _recall(s: Any, exch_ts: int) -> bool:
+    """Take the features of the newest tick not after a fill happened; False if none is kept."""
+    for back in range(min(s.looks, LOOKS)):
+        place = (s.looks - 1 - back) % LOOKS
+        if s.look_ts[place] <= exch_ts:
+            for k in range(FEATURES):
+                s.raw[k] = s.look_raw[place, k]
+                s.known[k] = s.look_known[place, k]
+            return True
+    return False
 
 
 @kernel
@@ -375,8 +392,8 @@ def _tell(s: Any, p: Any, side: int) -> None:
     a, b = beta_counts(chance, deviation)
     s.told[side, 0] = chance
     s.told[side, 1] = deviation
-    s.told[side, 2] = beta_quantile(a, b, 0.025)
-    s.told[side, 3] = beta_quantile(a, b, 0.975)
+    s.told[side, 2] = min(beta_quantile(a, b, 0.025), chance)
+    s.told[side, 3] = max(beta_quantile(a, b, 0.975), chance)
 
 
 @kernel

@@ -300,8 +300,8 @@ def _tell(s: Any, which: int, mean: float, variance: float) -> None:
     total = clip(total, NEAREST, 1.0 / NEAREST)
     s.value[which] = mean
     s.deviation[which] = sqrt(most / (1.0 + total))
-    s.low[which] = beta_quantile(mean * total, (1.0 - mean) * total, 0.025)
-    s.high[which] = beta_quantile(mean * total, (1.0 - mean) * total, 0.975)
+    s.low[which] = min(beta_quantile(mean * total, (1.0 - mean) * total, 0.025), mean)
+    s.high[which] = max(beta_quantile(mean * total, (1.0 - mean) * total, 0.975), mean)
 
 
 @kernel
