@@ -1,7 +1,8 @@
 """GLFT quotes: a spread from how arrivals thin out with distance, skewed against inventory.
 
 Uses the beliefs of volatility, kappa and arrival rate in the market record, and wants nothing until
-the estimators are warm. Inventory counts in orders, so `gamma` has the unit of kappa.
+data spoke on all three; after the time-out of the warm-up, kappa's and the rate's priors have to
+do. Inventory counts in orders, so `gamma` has the unit of kappa.
 
 What is uncertain widens the quotes. If kappa may be any of a Gamma law with mean k and coefficient
 of variation v, the distance d that maximises d E[exp(-kappa d)] is 1 / (k (1 - v^2)); the risk of
@@ -38,11 +39,14 @@ Memory = record(
 
 
 def quote(wanted, market, memory, params):
-    if market.warm == 0.0:
+    if market.sigma_age_ns < 0:
+        return
+    known = min(market.kappa_age_ns, market.aggressor_rate_age_ns) >= 0
+    if not known and market.warm == 0.0:
         return
     sigma, kappa = cautious(market, params)
     arrival = arrival_at_mid(market, kappa)
-    if sigma <= 0.0 or kappa <= 0.0 or arrival <= 0.0:
+    if kappa <= 0.0 or arrival <= 0.0:
         return
     quantity = round_int(params.order_size / market.lot)
     if quantity < 1:

@@ -1,6 +1,7 @@
 """Loading strategy files: what they declare, and one clear line where they are wrong."""
 
 import functools
+import math
 import textwrap
 from pathlib import Path
 
@@ -240,7 +241,7 @@ both = pytest.mark.parametrize(
         ("wanted.bid_px[0] = market.mid / market.sigma", "division by zero"),
         ("wanted.bid_px[0] = market.sigma / market.kappa", "division by zero"),
         ("wanted.bids = market.gaps // market.gaps", "division by zero"),
-        ("wanted.bid_px[market.warm + 16] = 1.0", "index is outside its array"),
+        ("wanted.bid_px[market.gaps + 16] = 1.0", "index is outside its array"),
         ("for k in range(1_000_000): wanted.bid_px[k] = 1.0", "index is outside its array"),
     ],
 )
@@ -302,10 +303,14 @@ def _market(k):
         "maker_fee": 3e-4 * (u[3] - 0.5),
         "sigma": 2e-4 * u[4],
         "kappa": 20_000 * u[5],
-        "arrival": 2.0 * u[6],
+        "sigma_effective": 2e-4 * u[4],
+        "sigma_effective_sd": 2e-5 * u[8],
+        "kappa_sd": 5_000 * u[7],
+        "aggressor_rate": 2.0 * u[6],
+        "starved_spread_factor": 1.0 + u[9],
         "sigma_age_ns": 5,
         "kappa_age_ns": 5,
-        "arrival_age_ns": 5,
+        "aggressor_rate_age_ns": 5,
     }
     for name, value in values.items():
         market[name] = value
@@ -342,6 +347,10 @@ def test_symmetric_quotes_a_ladder_behind_the_touch():
     assert strategy.params.fields["levels"].high == LADDER
 
 
+#: What a rate of 0.5 a side at the mid leaves at a touch 1 % away, both sides, for kappa 2,000.
+ARRIVAL_SEEN = 2.0 * 0.5 * math.exp(-2_000.0 * 0.01)
+
+
 def _glft(**changes):
     strategy = load_strategy(ROOT / "strategies" / "glft.py")
     market = _market(0)
@@ -352,9 +361,12 @@ def _glft(**changes):
         "step": 1.0,
         "position": 0.0,
         "maker_fee": 0.0,
-        "sigma": 1e-4,
+        "sigma_effective": 1e-4,
         "kappa": 2_000.0,
-        "arrival": 0.5,
+        "aggressor_rate": ARRIVAL_SEEN,
+        "starved_spread_factor": 1.0,
+        "kappa_sd": 0.0,
+        "sigma_effective_sd": 0.0,
     }
     for field, value in {**values, **changes}.items():
         market[field] = value
@@ -377,16 +389,28 @@ def test_glft_quotes_the_closed_form():
 def test_glft_earns_the_fee_back():
     """With nothing to fear from inventory the fee moves both quotes by itself, and no more."""
     for fee in (-1e-4, 2e-4):
-        _, free = _glft(sigma=0.0)
-        _, wanted = _glft(sigma=0.0, maker_fee=fee)
+        _, free = _glft(sigma_effective=0.0)
+        _, wanted = _glft(sigma_effective=0.0, maker_fee=fee)
         assert free["bid_px"][0] - wanted["bid_px"][0] == pytest.approx(100_000.0 * fee, abs=1e-6)
         assert wanted["ask_px"][0] - free["ask_px"][0] == pytest.approx(100_000.0 * fee, abs=1e-6)
 
 
-@pytest.mark.parametrize("field", ["sigma_age_ns", "kappa_age_ns", "arrival_age_ns"])
+@pytest.mark.parametrize("field", ["sigma_age_ns", "kappa_age_ns", "aggressor_rate_age_ns"])
 def test_glft_wants_nothing_until_all_is_known(field):
     _, wanted = _glft(**{field: -1})
     assert (wanted["bids"], wanted["asks"]) == (0, 0)
+    _, late = _glft(**{field: -1, "warm": 1.0})  # the time-out passed: priors have to do
+    assert late["bids"] == (0 if field == "sigma_age_ns" else 1)
+
+
+def test_glft_quotes_wider_for_what_is_uncertain():
+    market, sure = _glft(sigma_effective=0.0)
+    _, unsure = _glft(sigma_effective=0.0, kappa_sd=1_000.0)  # variation 1/2: kappa counts 3/4
+    _, starved = _glft(sigma_effective=0.0, starved_spread_factor=1.5)
+    distance = market["mid"][0] - sure["bid_px"][0]
+    assert market["mid"][0] - starved["bid_px"][0] == pytest.approx(1.5 * distance)
+    expected = math.log1p(50.0 / 1_500.0) / 50.0 * 100_000.0
+    assert market["mid"][0] - unsure["bid_px"][0] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("position", [-1e6, -5e3, 0.0, 5e3, 1e6])
