@@ -220,7 +220,9 @@ class Simulation:
         maker["end_ts"] = settings.end_ns
         maker["requote_ns"] = settings.requote_ns
         maker["next_requote_ts"] = settings.quote_start_ns
-        maker["next_clock_ts"] = settings.clock_t0_ns + settings.clock_ns
+        # Own quotes are looked at between requotes; just before one they are at their oldest.
+        apart_ns = min(settings.clock_ns, settings.requote_ns) // 2
+        maker["next_clock_ts"] = settings.clock_t0_ns + settings.clock_ns - apart_ns
         maker["next_record_ts"] = settings.t0_ns + settings.sample_ns
         maker["record_ns"] = settings.sample_ns
         maker["quote_on_fill"] = settings.quote_on_fill

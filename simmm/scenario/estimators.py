@@ -54,7 +54,7 @@ class _Common(Section, frozen=True):
         Meta(
             description="Interval at which estimators look at the book and do their long work.",
             ge=1.0,
-            le=DAY_MS,
+            le=30_000.0,
             extra={"unit": "ms"},
         ),
     ] = 1000.0

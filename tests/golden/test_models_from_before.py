@@ -13,25 +13,26 @@ from tests.contract.runs import resolve, run
 from tests.contract.tapes import dataset_file
 
 BEFORE = {"venue.queue.model": "power", "venue.queue.levels": "changes"}
+#: By tape. `glft` quotes by other estimates since, so what runs is `quiet`, whose
+#: strategy looks at none; on other tapes than its own as of commit 1b8e14b, which gave the rest.
 DIGESTS = {
-    "cascade": ("f90b8ddfc7409c26", "8af494d48afe4cdf"),
-    "poisson": ("e897d7e6535841d5", "f1d568247a2717bb"),
     "quiet": ("ca69dc62afd7e2c0", "77fcd1d31dab1b53"),
-    "starved_altcoin": ("3549fa182a024051", "9f22215b22c4d752"),
-    "trend": ("433e587a92990eff", "9224af0339eda4e9"),
+    "cascade": ("3db8f4f5d3dadcd6", "619b40673f7d7d63"),
+    "trend": ("6400c9630007ad21", "9e8dd2ccda3c4260"),
+    "poisson": ("929e7bc2abf805d4", "5aa4c61d5df062e1"),
 }
 
 
-def _digests(scenario: str, **more: Any) -> tuple[str, ...]:
-    tape = dataset_file(DATASETS[scenario])
-    simulation = run(resolve(scenario, [tape], {**BEFORE, **more})).simulation
+def _digests(of: str, **more: Any) -> tuple[str, ...]:
+    tape = dataset_file(DATASETS[of])
+    simulation = run(resolve("quiet", [tape], {**BEFORE, **more})).simulation
     chains = (simulation.venues["chain"][0], simulation.makers["chain"][0])
     return tuple(f"{int(chain):016x}" for chain in chains)
 
 
-@pytest.mark.parametrize("scenario", DIGESTS)
-def test_power_gives_what_it_gave_before(scenario: str) -> None:
-    assert _digests(scenario) == DIGESTS[scenario]
+@pytest.mark.parametrize("of", DIGESTS)
+def test_power_gives_what_it_gave_before(of: str) -> None:
+    assert _digests(of) == DIGESTS[of]
 
 
 def test_the_digest_tells_models_apart() -> None:
