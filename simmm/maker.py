@@ -10,7 +10,6 @@ from typing import Any
 from simmm.book import best_ask, best_bid
 from simmm.estimators import native as estimators
 from simmm.jit import kernel
-from simmm.maker_records import EVENT_CONTEXT, EVENT_FILL, EVENT_GAP, EVENT_PACKET, EVENT_TRADE
 from simmm.math import chain
 from simmm.observing import see_clock, see_context, see_fill, see_gap, see_touch, see_trade
 from simmm.orders.table import on_response
@@ -22,6 +21,11 @@ from simmm.records import (
     ALO,
     BUY,
     CONTEXT,
+    EVENT_CONTEXT,
+    EVENT_FILL,
+    EVENT_GAP,
+    EVENT_PACKET,
+    EVENT_TRADE,
     FILLED,
     FUNDING_SCALE,
     GAP,
@@ -327,12 +331,15 @@ def _record_beliefs(
     row = out.beliefs[out.n_beliefs]
     row.ts = maker.now
     row.mid = record.mid
-    row.sigma = record.sigma
-    row.sigma_sd = record.sigma_sd
-    row.kappa = record.kappa
-    row.kappa_sd = record.kappa_sd
-    row.arrival = record.arrival
-    row.arrival_sd = record.arrival_sd
+    spoke = record.sigma_age_ns >= 0  # else a prior's, or nothing
+    row.sigma = record.sigma if spoke else 0.0
+    row.sigma_sd = record.sigma_sd if spoke else 0.0
+    spoke = record.kappa_age_ns >= 0
+    row.kappa = record.kappa if spoke else 0.0
+    row.kappa_sd = record.kappa_sd if spoke else 0.0
+    spoke = record.arrival_age_ns >= 0
+    row.arrival = record.arrival if spoke else 0.0
+    row.arrival_sd = record.arrival_sd if spoke else 0.0
     row.position = maker.position
     row.intents = maker.sequence
     row.chain = maker.chain

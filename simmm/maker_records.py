@@ -91,7 +91,6 @@ Event = np.dtype(
     ],
     align=True,
 )
-EVENT_PACKET, EVENT_TRADE, EVENT_FILL, EVENT_GAP, EVENT_CONTEXT = range(5)
 
 Maker = np.dtype(
     [

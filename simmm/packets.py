@@ -97,6 +97,7 @@ def see_packets(stack: Any, maker: Any, book: Any, window: Any, until: int) -> N
             maker.last_packet_ts = arrival_ts_of(window, last)
     if n > window.arrival:
         maker.now = arrival_ts_of(window, n - 1)
+        open_quiet(maker)  # where runs end must not be seen
     window.arrival = n
 
 

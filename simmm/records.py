@@ -37,6 +37,9 @@ INFO_END = 8
 INFO_MARKET_SHIFT = 8
 INFO_LATE = 1 << 16  # in the venue's own window: it happened later than it says (knowledge.py)
 
+#: What `observe` is told of.
+EVENT_PACKET, EVENT_TRADE, EVENT_FILL, EVENT_GAP, EVENT_CONTEXT = range(5)
+
 # ---------------------------------------------------------------- requests and responses
 NEW, CANCEL, MODIFY, SCHEDULE_CANCEL, LEVERAGE, ISOLATED_MARGIN = range(6)
 REQUEST_NAMES = ("new", "cancel", "modify", "schedule_cancel", "leverage", "isolated_margin")

@@ -30,7 +30,7 @@ from simmm.strategy.load import load_strategy
 from simmm.tape import Chunk, TapeSpec, TapeStream, open_tapes
 
 ROOT = Path(__file__).parents[2]
-STATES = ("venues", "venue_books", "makers", "maker_books", "mails", "memories")
+STATES = ("venues", "venue_books", "makers", "stacks", "maker_books", "mails", "memories")
 Rows = dict[str, np.ndarray]
 
 

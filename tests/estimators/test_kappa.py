@@ -223,9 +223,7 @@ def test_unknown_market_fades_straight_to_the_prior_and_comes_back() -> None:
     assert np.all(value >= 5000.0 * (1 - 1e-12))
     assert value[-1] == pytest.approx(5000.0, rel=1e-12)
     assert width[-1] > 3 * width[0]
-    again = Driver("kappa").run(
-        np.concatenate([came, ticks([300.0]), blind[:350], ticks([651.0])])
-    )
+    again = Driver("kappa").run(np.concatenate([came, ticks([300.0]), blind[:350], ticks([651.0])]))
     straight = Driver("kappa").run(np.concatenate([came, ticks([651.0])]))
     for name in ("market_kappa", "market_kappa_sd"):
         assert again[-1][name] == pytest.approx(float(straight[-1][name]), rel=1e-9)

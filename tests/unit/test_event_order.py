@@ -109,8 +109,8 @@ def test_the_strategy_is_asked_at_warm_up_and_each_interval_after(tmp_path: Path
     messages = [Message(k * 30 * MS, k * 30 * MS, depth(BID, 98, k + 1)) for k in range(1, 8)]
     messages.insert(0, Message(0, 0, BIDS + ASKS))
     seen: list[tuple[int, float]] = []
-    run(tmp_path, messages, _looking(seen, "warm"), requote_ns=40 * MS, quote_start_ns=70 * MS)
-    assert seen == [(70, 1), (110, 1), (150, 1), (190, 1)]
+    run(tmp_path, messages, _looking(seen, "gaps"), requote_ns=40 * MS, quote_start_ns=70 * MS)
+    assert seen == [(70, 0), (110, 0), (150, 0), (190, 0)]
 
 
 def test_nothing_happens_after_the_end(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Uses all there is: every estimate, its own estimators, ladders, takes, and changes of mind."""
 
-from simmm.maker_records import EVENT_CONTEXT, EVENT_FILL, EVENT_GAP, EVENT_PACKET, EVENT_TRADE
 from simmm.math import clip, exp, round_int, sqrt
+from simmm.records import EVENT_CONTEXT, EVENT_FILL, EVENT_GAP, EVENT_PACKET, EVENT_TRADE
 from simmm.strategy import Field, record
 
 Params = record(lots=5, levels=3, calm_packets=40, most_held=12)
