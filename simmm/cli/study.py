@@ -11,7 +11,7 @@ from simmm.cli.study_recovery import recovery
 
 @click.group("study")
 def study_group() -> None:
-    """Fills, estimators and their cost, studied over many runs and worlds."""
+    """Study fills, estimators and their cost over many runs."""
 
 
 study_group.add_command(fills)
