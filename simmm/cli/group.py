@@ -21,7 +21,7 @@ COMMANDS = {
     "scenario": ("simmm.cli.scenario:scenario_group", "List, check and show scenarios."),
     "report": ("simmm.cli.report:report", "Show the report of a finished run again."),
     "compare": ("simmm.cli.compare:compare", "Show two runs beside each other, B against A."),
-    "study": ("simmm.cli.study:study_group", "Study fills, estimators and their cost over many runs."),
+    "study": ("simmm.cli.study:study_group", "Study fills, and estimators and their cost."),
     "golden": (
         "simmm.cli.golden:golden_group",
         "Compare results with the golden reports, and renew them.",

@@ -11,7 +11,7 @@ from simmm.cli.study_recovery import recovery
 
 @click.group("study")
 def study_group() -> None:
-    """Study fills, estimators and their cost over many runs."""
+    """Study fills, and estimators and their cost."""
 
 
 study_group.add_command(fills)
