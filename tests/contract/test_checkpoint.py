@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from simmm.errors import StrategyError
 from simmm.feed import Feed
 from simmm.simulation import Simulation
 from simmm.tape import TapeSpec, open_tapes
@@ -71,7 +72,11 @@ def test_every_part_of_the_state_counts(name: str, heads: Heads) -> None:
         feed = Feed()
         for number, chunk in enumerate(stream.chunks()):
             for _ in feed.push(chunk):
-                simulation.step(feed, tables)
+                try:
+                    simulation.step(feed, tables)
+                except StrategyError:  # estimators that have lost their state divide by zero
+                    assert name == "stacks"
+                    return
             if number == 5:
                 state = saved(simulation, tables)
                 del state[name]

@@ -13,6 +13,7 @@ from simmm.estimators.outcomes.logistic import SIZE, forget_to_prior, learn, sta
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases.toxicity import CASES, TRUTH
 from tests.estimators.outcome_fixture import (
+    START_TS,
     WORLDS,
     case_named,
     clock,
@@ -133,7 +134,7 @@ def test_a_fill_sees_nothing_that_came_after_the_tick_before_it():
     own = row(AGGRESSOR, 2.4, 1000.0, side=-1.0)
     own["lots"] = 500.0
     heard = fill(4.0, 1000.0, 1.0)
-    heard["exch_ts"] = 2_300_000_000
+    heard["exch_ts"] = START_TS + 2_300_000_000
     tick = clock(3.0, 1001.0)
     tick["touch_lots"] = (90.0, 1.0)
     with_all = looked(together(*before, own, after, tick, heard), ALL, "FILL")
@@ -144,7 +145,7 @@ def test_a_fill_sees_nothing_that_came_after_the_tick_before_it():
 
 def test_a_fill_without_a_tick_before_it_is_left_out():
     heard = fill(4.0, 1000.0, 1.0)
-    heard["exch_ts"] = 1_000_000_000
+    heard["exch_ts"] = START_TS + 1_000_000_000
     assert looked(together(clock(2.0, 1000.0), heard), ALL, "FILL")["fills"] == 0
 
 

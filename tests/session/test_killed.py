@@ -23,7 +23,7 @@ from tests.session.processes import Server, size, wait_until
 from tests.session.resumed import check, go_on, partial
 from tests.session.sessions import FULL, SHORT, Told, read
 
-MAGIC_BYTES, HEADER_BYTES = 16, 10_000  # more than a header takes
+MAGIC_BYTES, HEADER_BYTES = 16, 22_000  # more than a header takes
 KILLS = int(os.environ.get("SIMMM_KILLS", "4"))
 
 
