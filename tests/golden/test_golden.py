@@ -58,6 +58,10 @@ def _run(words: Sequence[str], environment: dict[str, str]) -> "subprocess.Compl
 
 
 @pytest.mark.skipif(
+    os.environ.get("SIMMM_LONG") != "1",
+    reason="compiles everything for another processor, minutes; SIMMM_LONG=1 runs it",
+)
+@pytest.mark.skipif(
     platform.system() != "Linux" or platform.libc_ver()[0] != "glibc",
     reason="only glibc can be told to do without FMA and AVX2",
 )
