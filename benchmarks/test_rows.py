@@ -22,7 +22,7 @@ from peer_tape import write_tape
 from simmm_run import STRATEGIES, make_settings, whole_tape
 from simmm_tape import market_rules, write_simmm_tape
 
-from simmm import maker_records, output_records, records
+from simmm import maker_records, output_records, records, venue_records
 from simmm.book import best_ask, best_bid, clear, set_depth
 from simmm.feed import Feed
 from simmm.jit import compiled
@@ -128,7 +128,7 @@ def _queue_events(states: Any, settings: Any, previous: np.ndarray, shown: np.nd
 def test_queue_trade_and_depth(timed: Timed, model: str) -> None:
     rng = np.random.default_rng(5)
     sizes = rng.integers(1, 200_000, COUNT + 1)
-    settings = np.zeros(1, records.QueueSettings)
+    settings = np.zeros(1, venue_records.QueueSettings)
     settings["form"], settings["n"] = queue_model(model).form, 3.0
     timed(
         _queue_events,
@@ -148,7 +148,7 @@ def _venue_rows(windows: Any, venues: Any, books: Any, mails: Any, outputs: Any)
 
 def test_venue_row(timed: Timed, chunk: Chunk) -> None:
     def setup() -> tuple[np.ndarray, ...]:
-        venues = np.zeros(1, records.venue_dtype(queue_model("power").state))
+        venues = np.zeros(1, venue_records.venue_dtype(queue_model("power").state))
         venue, books = venues.view(np.recarray)[0], _book()
         venue["market"] = market_rules().to_record()[0]
         venue.next_sample_ts = records.NEVER

@@ -24,20 +24,13 @@ from simmm.maker import (
     next_timer_ts,
     open_maker,
     start_estimators,
-    step_packet,
-    step_response,
+    step_arrivals,
+    step_responses,
     step_timer,
 )
 from simmm.maker_records import FAULT_RING, NO_FAULT
-from simmm.packets import see_packets
-from simmm.reading import (
-    arrival_packet_of,
-    arrival_ts_of,
-    packet_info_of,
-    packet_row_of,
-    packet_ts_of,
-)
-from simmm.records import ENDED, FAULTED, NEED_ROWS, NEVER, OUTPUT_FULL
+from simmm.reading import arrival_ts_of, packet_ts_of
+from simmm.records import NEVER
 from simmm.strategy.load import Strategy
 from simmm.strategy.native import keep_at, keep_record, observe_at, quote_at
 from simmm.venue.blocks import UNKNOWN_YET, block_end
@@ -49,13 +42,14 @@ from simmm.venue.exchange import (
     open_venue,
     read_mid,
     samples_due,
-    serve_request,
+    serve_requests,
 )
 from simmm.venue.exchange import (
     has_room as venue_has_room,
 )
 from simmm.venue.queue import QueueModel
 from simmm.venue.resting import pass_time
+from simmm.window_records import ENDED, FAULTED, NEED_ROWS, OUTPUT_FULL
 
 Advance = Callable[..., None]
 Verbs = tuple[Callable[..., Any], ...]
@@ -74,7 +68,7 @@ def link(queue: QueueModel) -> Advance:
         ``advance(windows, venues, venue_books, makers, maker_books, mails, stacks, memories,
         params, outputs, memory_rows)``: record arrays of one element, but one book per market and,
         where the venue learns from the feed, two windows: the venue's and the maker's. Stacks are
-        `estimators.native.StackHandle`, memories and params `strategy.native.Handles`, memory_rows
+        `estimator_entry.StackHandle`, memories and params `strategy.native.Handles`, memory_rows
         int64 words. It moves the state in place as far as it can and says why it returned in
         ``windows[0].status``.
     """
@@ -122,7 +116,6 @@ def _engine(
         param = params[0]
         out = outputs[0]
         start_estimators(stack, maker)
-        plain = maker.observes + maker.quote_on_packet == 0
         least_entry_ns = least_ns(mail)
         while True:
             if maker.fault != NO_FAULT or mail.overflow:
@@ -202,32 +195,40 @@ def _engine(
                 and block_end_ts != UNKNOWN_YET
             ):
                 if samples_due(venue, venue_books[0], out, request_due):
-                    serve_request(verbs, venue, venue_books[0], mail, out, block_end_ts)
-                    # What arrives at the same time can't be told of the answer before.
-                    while (
-                        next_request_due(venue, mail) == request_due
-                        and (request_due < sends_due or next_request_ts(mail) == request_due)
-                        and venue_has_room(out)
-                    ):
-                        serve_request(verbs, venue, venue_books[0], mail, out, block_end_ts)
+                    serve_requests(
+                        verbs,
+                        venue,
+                        venue_books[0],
+                        mail,
+                        out,
+                        request_due,
+                        sends_due,
+                        block_end_ts,
+                    )
             else:
                 done = True
                 limit = min(tell_due - 1, maker.end_ts)
                 if window.arrival < window.arrival_hi and arrival_due <= maker.end_ts:
                     # A packet comes before a response of the same time.
-                    until = min(min(response_due, timer_due), min(tell_due, maker.end_ts))
-                    while True:
-                        if plain:  # then the venue has nothing to learn from it
-                            see_packets(stack, maker, maker_books[0], window, until)
-                        if window.arrival == window.arrival_hi:
-                            break
-                        due = arrival_ts_of(window, window.arrival)
-                        if due > until:
-                            break
-                        done = False
-                        n = arrival_packet_of(window, window.arrival)
-                        window.arrival += 1
-                        step_packet(
+                    done = not step_arrivals(
+                        quote,
+                        observe,
+                        stack,
+                        maker,
+                        maker_books,
+                        mail,
+                        out,
+                        memory,
+                        param,
+                        window,
+                        min(min(response_due, timer_due), min(tell_due, maker.end_ts)),
+                    )
+                if done:
+                    arrival_due = NEVER if window.final else window.bound_ts
+                    if window.arrival < window.arrival_hi:
+                        arrival_due = arrival_ts_of(window, window.arrival)
+                    if response_due < arrival_due and response_due <= min(timer_due, limit):
+                        step_responses(
                             quote,
                             observe,
                             stack,
@@ -237,31 +238,8 @@ def _engine(
                             out,
                             memory,
                             param,
-                            window,
-                            packet_row_of(window, n),
-                            packet_row_of(window, n + 1),
-                            packet_ts_of(window, n),
-                            packet_info_of(window, n),
-                            due,
+                            response_due,
                         )
-                        if maker.quote_on_packet:
-                            break
-                if done:
-                    arrival_due = NEVER if window.final else window.bound_ts
-                    if window.arrival < window.arrival_hi:
-                        arrival_due = arrival_ts_of(window, window.arrival)
-                    if response_due < arrival_due and response_due <= min(timer_due, limit):
-                        step_response(
-                            quote, observe, stack, maker, maker_books, mail, out, memory, param
-                        )
-                        while (
-                            next_response_ts(mail) == response_due
-                            and maker_has_room(out)
-                            and maker.fault == NO_FAULT
-                        ):
-                            step_response(
-                                quote, observe, stack, maker, maker_books, mail, out, memory, param
-                            )
                     elif timer_due < min(arrival_due, response_due) and timer_due <= limit:
                         step_timer(
                             quote,

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from simmm.records import RATE_UNKNOWN, SIZES
+from simmm.records import RATE_UNKNOWN
 from simmm.rules import VenueRules
 from simmm.simulation import Simulation
 from simmm.venue.budget import address_limit
 from simmm.venue.margin import UNMODELLED
 from simmm.venue.queue import is_ranked
+from simmm.venue_records import SIZES
 
 ALWAYS_UNMODELLED = ("market impact", "auto-deleveraging")
 

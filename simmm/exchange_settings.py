@@ -11,9 +11,10 @@ import numpy as np
 
 from simmm.errors import ScenarioError
 from simmm.market import MarketRules
-from simmm.records import RATES, Account, Budget, Market
+from simmm.records import RATES, Market
 from simmm.rules import VenueRules
 from simmm.venue.margin import CROSS, ISOLATED, UNMODELLED
+from simmm.venue_records import Account, Budget
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS

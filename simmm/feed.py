@@ -13,14 +13,10 @@ import numpy as np
 
 from simmm.jit import direct, records
 from simmm.knowledge import believe
-from simmm.records import (
-    NEVER,
-    WINDOW_ROWS,
-    knowledge_dtype,
-    window_dtype,
-)
+from simmm.records import NEVER, WINDOW_ROWS
 from simmm.tape import Chunk
 from simmm.window import append, settle, take
+from simmm.window_records import knowledge_dtype, window_dtype
 
 _ROWS = ("tag", "px", "qty")
 _PACKETS = (

@@ -20,8 +20,8 @@ from simmm.records import (
     KIND_RANK,
     NEVER,
     SNAPSHOT,
-    UNSEEN_BY_MAKER,
 )
+from simmm.window_records import UNSEEN_BY_MAKER
 
 
 @compiled

@@ -7,42 +7,34 @@ are handed in by `engine.link`.
 
 from typing import Any
 
-from simmm.book import best_ask, best_bid
-from simmm.estimators import native as estimators
+from simmm import estimator_entry as estimators
 from simmm.jit import kernel
+from simmm.mail import next_response_ts
+from simmm.maker_records import NO_FAULT
 from simmm.math import chain
-from simmm.observing import see_clock, see_context, see_fill, see_gap, see_touch, see_trade
+from simmm.observing import see_clock, see_fill
 from simmm.orders.table import on_response
 from simmm.output_records import BELIEFS, ESTIMATES, HEARD, INTENTS
-from simmm.packets import open_quiet
-from simmm.quote_step import fill_record, fill_touch, quote_step
-from simmm.reading import px_of, qty_of, tag_of
+from simmm.packet_step import step_packet, tell
+from simmm.packets import open_quiet, see_packets
+from simmm.quote_step import fill_record, quote_step
+from simmm.reading import (
+    arrival_packet_of,
+    arrival_ts_of,
+    packet_info_of,
+    packet_row_of,
+    packet_ts_of,
+)
 from simmm.records import (
     ALO,
-    BUY,
-    CONTEXT,
-    EVENT_CONTEXT,
     EVENT_FILL,
-    EVENT_GAP,
-    EVENT_PACKET,
-    EVENT_TRADE,
     FILLED,
-    FUNDING_SCALE,
-    GAP,
-    INFO_END,
-    INFO_MARKET_SHIFT,
     IOC,
-    KIND_MASK,
-    MARK,
     NEVER,
     NO_ASK,
     NO_BID,
-    OPEN_INTEREST,
-    ORACLE,
     ORDER_SLOTS,
-    TRADE,
 )
-from simmm.views import see_rows
 
 
 @kernel
@@ -74,7 +66,7 @@ def next_timer_ts(maker: Any) -> int:
 
 
 @kernel
-def step_packet(
+def step_arrivals(
     quote: Any,
     observe: Any,
     stack: Any,
@@ -85,152 +77,66 @@ def step_packet(
     memory: Any,
     params: Any,
     window: Any,
-    row: int,
-    end: int,
-    packet_ts: int,
-    info: int,
+    until: int,
+) -> bool:
+    """See what arrives up to `until`; return whether a packet needed a step of its own.
+
+    Where the strategy quotes on packets, the venue may have to act after each: it is the last.
+    """
+    plain = maker.observes + maker.quote_on_packet == 0
+    stepped = False
+    while True:
+        if plain:
+            see_packets(stack, maker, books[0], window, until)
+        if window.arrival == window.arrival_hi:
+            break
+        now = arrival_ts_of(window, window.arrival)
+        if now > until:
+            break
+        stepped = True
+        n = arrival_packet_of(window, window.arrival)
+        window.arrival += 1
+        row, end = packet_row_of(window, n), packet_row_of(window, n + 1)
+        packet_ts, info = packet_ts_of(window, n), packet_info_of(window, n)
+        step_packet(
+            quote,
+            observe,
+            stack,
+            maker,
+            books,
+            mail,
+            out,
+            memory,
+            params,
+            window,
+            row,
+            end,
+            packet_ts,
+            info,
+            now,
+        )
+        if maker.quote_on_packet:
+            break
+    return stepped
+
+
+@kernel
+def step_responses(
+    quote: Any,
+    observe: Any,
+    stack: Any,
+    maker: Any,
+    books: Any,
+    mail: Any,
+    out: Any,
+    memory: Any,
+    params: Any,
     now: int,
 ) -> None:
-    """See one packet at `now`: rows [row, end), of exchange time `packet_ts`."""
-    maker.now = now
-    market = info >> INFO_MARKET_SHIFT
-    kind = info & KIND_MASK
-    book = books[market]
-    if kind == TRADE:
-        if market == 0 and (maker.estimate or maker.observes):
-            _see_trades(observe, stack, maker, memory, params, window, row, end, packet_ts)
-    elif kind == CONTEXT:
-        _see_context(stack, maker, window, row, end, market, packet_ts)
-        if market == 0:
-            _tell(observe, maker, memory, params, EVENT_CONTEXT, packet_ts, 0, 0, 0, 0, 0)
-    else:
-        see_rows(book, window, row, end, packet_ts)
-        if market == 0:
-            if maker.estimate:
-                see_touch(stack, maker, book, packet_ts)
-            if kind == GAP:
-                _see_gap(observe, stack, maker, memory, params, window, row, packet_ts)
-    if info & INFO_END:
-        if market == 0:
-            maker.last_packet_ts = now
-        elif market <= 4:
-            _see_reference(maker, book, market)
-        if maker.observes:
-            fill_touch(maker, books[0])
-            _tell(observe, maker, memory, params, EVENT_PACKET, packet_ts, market, 0, 0, 0, 0)
-        if maker.quote_on_packet and market == 0:
-            quote_step(quote, stack, maker, books, mail, out, memory, params)
-
-
-@kernel
-def _see_gap(
-    observe: Any,
-    stack: Any,
-    maker: Any,
-    memory: Any,
-    params: Any,
-    window: Any,
-    row: int,
-    packet_ts: int,
-) -> None:
-    maker.record.gaps += 1
-    if maker.estimate:
-        see_gap(stack, maker, packet_ts)
-    px, lots = px_of(window, row), qty_of(window, row)
-    _tell(observe, maker, memory, params, EVENT_GAP, packet_ts, 0, 0, px, lots, 0)
-
-
-@kernel
-def _tell(
-    observe: Any,
-    maker: Any,
-    memory: Any,
-    params: Any,
-    kind: int,
-    packet_ts: int,
-    market: int,
-    side: int,
-    px: int,
-    qty: int,
-    flags: int,
-) -> None:
-    """Show one event to the strategy's own estimators."""
-    if maker.observes == 0:
-        return
-    event = maker.event
-    event.kind = kind
-    event.ts = maker.now
-    event.exch_ts = packet_ts
-    event.market = market
-    event.side = side
-    event.px = float(px)
-    event.qty = float(qty)
-    event.marks = flags
-    maker.record.now_ns = maker.now
-    maker.record.position = float(maker.position)
-    observe(event, maker.record, memory, params)
-
-
-@kernel
-def _see_trades(
-    observe: Any,
-    stack: Any,
-    maker: Any,
-    memory: Any,
-    params: Any,
-    window: Any,
-    row: int,
-    end: int,
-    packet_ts: int,
-) -> None:
-    """Read prints, for the estimators and for the strategy's own."""
-    for i in range(row, end):
-        tag = int(tag_of(window, i))
-        px, lots = px_of(window, i), qty_of(window, i)
-        see_trade(stack, maker, tag, px, lots, packet_ts)
-        if tag & KIND_MASK == TRADE:
-            side = 1 if tag & BUY else -1
-            _tell(observe, maker, memory, params, EVENT_TRADE, packet_ts, 0, side, px, lots, tag)
-
-
-@kernel
-def _see_context(
-    stack: Any, maker: Any, window: Any, row: int, end: int, market: int, packet_ts: int
-) -> None:
-    """Read mark, oracle, funding and open interest; of other markets for the estimators alone."""
-    record = maker.record
-    mark, open_interest = 0.0, 0.0
-    for i in range(row, end):
-        if tag_of(window, i) & KIND_MASK != CONTEXT:
-            continue
-        figure, px = qty_of(window, i), px_of(window, i)
-        if figure == MARK:
-            mark = float(px)
-        elif figure == OPEN_INTEREST:
-            open_interest = float(px)
-        elif market != 0:
-            continue
-        elif figure == ORACLE:
-            record.oracle = float(px)
-        else:
-            record.funding = float(px) / FUNDING_SCALE
-    if market == 0:
-        record.mark = mark if mark > 0.0 else record.mark
-        record.open_interest = open_interest if open_interest > 0.0 else record.open_interest
-    if maker.estimate:
-        see_context(stack, maker, market, packet_ts, mark, open_interest)
-
-
-@kernel
-def _see_reference(maker: Any, book: Any, market: int) -> None:
-    bid = best_bid(book)
-    ask = best_ask(book)
-    known = bid != NO_BID and ask != NO_ASK
-    maker.record.reference_mid[market - 1] = 0.5 * (bid + ask) if known else 0.0
-    maker.reference_ts[market - 1] = maker.now
-
-
-# ---------------------------------------------------------------------------------- responses
+    """Hear the next response, due `now`, and all others of that time."""
+    step_response(quote, observe, stack, maker, books, mail, out, memory, params)
+    while next_response_ts(mail) == now and has_room(out) and maker.fault == NO_FAULT:
+        step_response(quote, observe, stack, maker, books, mail, out, memory, params)
 
 
 @kernel
@@ -257,7 +163,7 @@ def step_response(
     if response.kind == FILLED:
         if maker.estimate:
             see_fill(stack, maker, response)
-        _tell(
+        tell(
             observe,
             maker,
             memory,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from simmm import estimator_entry as estimators
 from simmm.book import best_ask, best_bid, cell_of, in_window, key_of, shown
-from simmm.estimators import native as estimators
 from simmm.estimators.observation import (
     AGGRESSOR,
     ASK,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from simmm import estimator_entry as estimators
 from simmm.book import best_ask, best_bid
-from simmm.estimators import native as estimators
 from simmm.jit import kernel
 from simmm.maker_records import NO_FAULT
 from simmm.math import floor_int

@@ -15,7 +15,7 @@ from numba.core.errors import NumbaError
 
 from simmm.engine import Advance, interpret, link, open_run
 from simmm.errors import RunError, StrategyError
-from simmm.estimators.native import StackHandle, compiling_beside, fill, stack_entry
+from simmm.estimator_entry import StackHandle, compiling_beside, fill, stack_entry
 from simmm.estimators.stack import Stack, write_parameters
 from simmm.exchange_settings import ExchangeSettings
 from simmm.feed import Feed, whole_numbers
@@ -29,11 +29,8 @@ from simmm.records import (
     ACCEPTED,
     ALO,
     CANCEL,
-    ENDED,
-    FAULTED,
     LADDER,
     MODIFY,
-    NEED_ROWS,
     NO_REASON,
     ORDER_SLOTS,
     REQUEST_NAMES,
@@ -41,7 +38,6 @@ from simmm.records import (
     WINDOW_ROWS,
     Mail,
     book_dtype,
-    venue_dtype,
 )
 from simmm.scenario.times import iso
 from simmm.strategy.faults import compiled_arithmetic, explain
@@ -51,6 +47,8 @@ from simmm.tape import Chunk
 from simmm.venue.fills import end_order
 from simmm.venue.margin import refresh
 from simmm.venue.queue import QueueModel, queue_model, write_settings
+from simmm.venue_records import venue_dtype
+from simmm.window_records import ENDED, FAULTED, NEED_ROWS
 
 #: Table name, and the counter and buffer of `output_records.Outputs` it is drained from.
 TABLES = tuple(name[2:] for name in (Outputs.names or ()) if name.startswith("n_"))

@@ -22,7 +22,8 @@ from simmm.reading import (
     tag_of,
     word,
 )
-from simmm.records import NEVER, UNSEEN_BY_MAKER, UNSEEN_BY_VENUE
+from simmm.records import NEVER
+from simmm.window_records import UNSEEN_BY_MAKER, UNSEEN_BY_VENUE
 
 
 @compiled

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from simmm import output_records, records, tape
+from simmm import output_records, records, tape, venue_records, window_records
 from simmm.latency import LATENCY_FORMS
 from simmm.mail import request
 from simmm.market import MarketRules
@@ -115,12 +115,12 @@ class Venue:
         model = queue_model(queue)
         self.market = MarketRules(symbol="HAND", **{**WHOLE, **rules})
         self.venue = record(
-            records.venue_dtype(model.state, records.ORDER_SLOTS, model.draws, model.levels)
+            venue_records.venue_dtype(model.state, records.ORDER_SLOTS, model.draws, model.levels)
         )
         self.book = record(records.book_dtype(window))
         self.mail = record(records.Mail)
         self.out = record(output_records.Outputs)
-        self.tape = record(records.window_dtype(1 << 8))
+        self.tape = record(window_records.window_dtype(1 << 8))
         self.verbs = model.verbs
         self.venue["market"] = self.market.to_record()[0]
         write_settings(self.venue.settings, model, n=n, images=images, draws=draws)

@@ -1,8 +1,4 @@
-"""One estimator by itself: observations in, beliefs out. For tests, studies and curiosity.
-
-
->>> from simmm.estimators.driver import Driver
-"""
+"""One estimator by itself: observations in, beliefs out. For tests, studies and curiosity."""
 
 from __future__ import annotations
 

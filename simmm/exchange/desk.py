@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm import output_records, records
+from simmm import output_records, records, venue_records, window_records
 from simmm.book import UNKNOWN
 from simmm.latency import LATENCY_FORMS
 from simmm.mail import next_request_ts, request
@@ -106,11 +106,13 @@ class Desk:
     ) -> None:
         model = queue_model(queue)
         self.verbs = model.verbs
-        self.venue = record(records.venue_dtype(model.state, slots, model.draws, model.levels))
+        self.venue = record(
+            venue_records.venue_dtype(model.state, slots, model.draws, model.levels)
+        )
         self.book = record(records.book_dtype(window))
         self.mail = record(records.Mail)
         self.out = record(output_records.Outputs)
-        self.tape = record(records.window_dtype(ROWS))
+        self.tape = record(window_records.window_dtype(ROWS))
         self.venue["market"] = market
         write_settings(self.venue.settings, model)
         for name, figure in (account or {}).items():

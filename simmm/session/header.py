@@ -17,12 +17,13 @@ from simmm.backtest import LARGEST_WINDOW
 from simmm.decoding import ready
 from simmm.errors import RunError, SimmmError
 from simmm.market import MarketRules
-from simmm.records import ALO, BOOK_WINDOW, DRAWS, GTC, NEVER
+from simmm.records import ALO, BOOK_WINDOW, GTC, NEVER
 from simmm.scenario.schema import MAX_REFERENCES
 from simmm.session.journal import END, FILE_NAME, HEADER, STEP, JournalReader, Record, cut_step
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
 from simmm.venue.queue import MODELS
+from simmm.venue_records import DRAWS
 
 FORMAT = 1
 SOURCES = "strategy"  # folder of a session with the strategy's files as they were

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from simmm.errors import RunError, SimmmError
-from simmm.records import NEVER, Response, knowledge_dtype, window_dtype
+from simmm.records import NEVER, Response
 from simmm.run_folder import TableSink, recorded_dtype, table_dtypes
 from simmm.scenario import Resolved
 from simmm.scenario.times import iso
@@ -48,6 +48,7 @@ from simmm.session.spool import Spool
 from simmm.session.steps import Steps
 from simmm.simulation import Simulation
 from simmm.tape import TapeStream
+from simmm.window_records import knowledge_dtype, window_dtype
 
 _TICK_S = 0.05  # time passes for the maker at least so often while the feed is silent
 _YIELD_NS = 5_000_000  # signals are heard at least so often at full speed

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm import output_records, records
+from simmm import output_records, records, venue_records
 from simmm.latency import LATENCY_FORMS
 from simmm.math import stream_key
 from simmm.validation.live import Outcome, live_dtype
@@ -63,7 +63,7 @@ def simulate(
 def venue_record(rows: Rows, model: Model, places: int, key: int) -> np.ndarray:
     """Return a venue with the market's steps, no least notional and `places` for orders."""
     queue = model.queue
-    venue = np.zeros(1, records.venue_dtype(queue.state, places, levels=queue.levels))
+    venue = np.zeros(1, venue_records.venue_dtype(queue.state, places, levels=queue.levels))
     market = rows.market.to_record()[0]
     market["min_notional"] = 0
     market["max_open_orders"] = 1  # it sees one at a time

@@ -38,7 +38,6 @@ from simmm.records import (
     NO_KEY,
     NO_REASON,
     ORDER_SLOTS,
-    SIZES,
     SNAPSHOT,
     TRADE,
     WHAT_MASK,
@@ -58,6 +57,7 @@ from simmm.venue.requests import on_request, refuse
 from simmm.venue.resting import pass_time, refresh
 from simmm.venue.rows import apply_late_row, apply_row
 from simmm.venue.taking import LEVELS_PER_TAKER
+from simmm.venue_records import SIZES
 
 _ASK = DEPTH
 _BID = DEPTH | BUY
@@ -400,6 +400,31 @@ def set_quiet(venue: Any, book: Any) -> None:
 def next_request_due(venue: Any, mail: Any) -> int:
     """Return when the venue acts on a request next (ns), `NEVER` if none is on its way."""
     return min(next_request_ts(mail), next_waiting_ts(venue))
+
+
+@kernel
+def serve_requests(
+    verbs: Any,
+    venue: Any,
+    book: Any,
+    mail: Any,
+    out: Any,
+    now: int,
+    sends_due: int,
+    block_end_ts: int,
+) -> None:
+    """Act on the next request, due `now`, and on all others of that time.
+
+    What arrives at the same time can't be told of the answer before. At `sends_due` or later more
+    may arrive: from then on what waits for the end of a block stays.
+    """
+    serve_request(verbs, venue, book, mail, out, block_end_ts)
+    while (
+        next_request_due(venue, mail) == now
+        and (now < sends_due or next_request_ts(mail) == now)
+        and has_room(out)
+    ):
+        serve_request(verbs, venue, book, mail, out, block_end_ts)
 
 
 @kernel

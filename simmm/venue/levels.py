@@ -7,10 +7,11 @@ from typing import Any
 
 from simmm.book import UNKNOWN, key_of, shown_within
 from simmm.jit import kernel
-from simmm.records import BBO, DEPTH, FIRST, KIND_MASK, NO_ASK, SIZES, SNAPSHOT
+from simmm.records import BBO, DEPTH, FIRST, KIND_MASK, NO_ASK, SNAPSHOT
 from simmm.venue.draws import draws_cap, draws_depth, draws_join
 from simmm.venue.queue import CAP, DEPTH_CHANGED, JOIN, LEARN
 from simmm.venue.taken import give_back
+from simmm.venue_records import SIZES
 
 
 @kernel

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simmm import output_records, records
+from simmm import output_records, records, venue_records
 from simmm.feed import Feed
 from simmm.jit import compiled, kernel
 from simmm.mail import next_request_ts, request
@@ -148,7 +148,9 @@ def fill_schedule(
     if not bounded:
         queue = queue._replace(state=unbounded.Unbounded, verbs=unbounded.VERBS)
     replay = _replay_by(queue.verbs, not bounded)
-    venues = np.zeros(1, records.venue_dtype(queue.state, draws=queue.draws, levels=queue.levels))
+    venues = np.zeros(
+        1, venue_records.venue_dtype(queue.state, draws=queue.draws, levels=queue.levels)
+    )
     books = np.zeros(1, records.book_dtype(window))
     mails = np.zeros(1, records.Mail)
     outputs = np.zeros(1, output_records.Outputs)

@@ -17,10 +17,11 @@ import pytest
 import yaml
 
 from simmm.market import MarketRules
-from simmm.records import Account, Market
+from simmm.records import Market
 from simmm.rules import venue_rules
 from simmm.venue.fees import fee_product
 from simmm.venue.margin import CROSS, book_position, entry_px, initial, unrealised, value
+from simmm.venue_records import Account
 from tests.contract.runs import ROOT
 from tests.hand import record
 

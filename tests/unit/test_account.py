@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simmm.market import MarketRules
-from simmm.records import GTC, IOC, STALE_MID, Account, Market
+from simmm.records import GTC, IOC, STALE_MID, Market
 from simmm.simulation import LatencySettings
 from simmm.venue.account import book_fill, fee_of
+from simmm.venue_records import Account
 from tests.hand import (
     ASK,
     ASKS,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simmm import records
+from simmm import records, venue_records, window_records
 from simmm.venue.blocks import UNKNOWN_YET, acts_later, block_end
 from simmm.venue.queue import queue_model
 from tests.hand import record
@@ -18,7 +18,7 @@ LATE = OTHER | records.INFO_LATE
 
 
 def _venue(block_ns: int = BLOCK) -> Any:
-    venue = record(records.venue_dtype(queue_model("power").state))
+    venue = record(venue_records.venue_dtype(queue_model("power").state))
     venue.market.block_ns = block_ns
     venue.now = ARRIVAL
     return venue
@@ -26,7 +26,7 @@ def _venue(block_ns: int = BLOCK) -> Any:
 
 def _window(*packets: tuple[int, int], bound: int = 0, final: bool = False) -> Any:
     """Return a window with packets of (time, info) to come."""
-    window = record(records.window_dtype(1 << 5))
+    window = record(window_records.window_dtype(1 << 5))
     for n, (ts, info) in enumerate(packets):
         window.packet_ts[n], window.packet_info[n] = ts, info
     window.packet_hi = len(packets)

@@ -13,11 +13,10 @@ from simmm.records import (
     NO_REASON,
     OUT_OF_REQUESTS,
     RATE_LIMITED,
-    Account,
-    Budget,
 )
 from simmm.rules import venue_rules
 from simmm.venue.budget import address_limit, allow, cancel_limit, charge_expired
+from simmm.venue_records import Account, Budget
 from tests.hand import record
 
 S = 1_000_000_000

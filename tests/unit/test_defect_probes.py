@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from simmm.records import ALO, BUY, EXPIRED, GTC, IOC, QueueSettings
+from simmm.records import ALO, BUY, EXPIRED, GTC, IOC
 from simmm.venue.queue import DEPTH_CHANGED, FILLED_LOTS, JOIN, published, queue_model
+from simmm.venue_records import QueueSettings
 from tests.hand import (
     ASK,
     ASKS,

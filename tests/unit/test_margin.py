@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simmm.jit import compiled, records
-from simmm.records import TIERS, Account, Market
+from simmm.records import TIERS, Market
 from simmm.rules import venue_rules
 from simmm.venue import margin
+from simmm.venue_records import Account
 from tests.hand import record
 
 USDC = 1_000_000

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from simmm.math import exp
-from simmm.records import QUEUE_LIST, SIZES, QueueSettings
 from simmm.strategy.faults import compiled_arithmetic
 from simmm.venue.queue import MODELS, queue_model, rank, write_settings
+from simmm.venue_records import QUEUE_LIST, SIZES, QueueSettings
 from tests.oracle.ranked import Law, Ranked
 
 RANKED = [name for name in MODELS if name.startswith("rank")]

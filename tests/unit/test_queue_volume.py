@@ -14,16 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simmm.book import shown
-from simmm.records import (
-    CROSSED,
-    GTC,
-    IOC,
-    TAKER,
-    THROUGH,
-    TRADE,
-    QueueSettings,
-)
+from simmm.records import CROSSED, GTC, IOC, TAKER, THROUGH, TRADE
 from simmm.venue.queue import published
+from simmm.venue_records import QueueSettings
 from tests.hand import (
     ASK,
     ASKS,

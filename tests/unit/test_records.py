@@ -7,21 +7,21 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from simmm import maker_records, output_records, records
+from simmm import maker_records, output_records, records, venue_records, window_records
 from simmm.venue.queue import published, queue_model
 
 
 def _dtypes() -> dict[str, np.dtype]:
     found = {
         name: value
-        for module in (records, maker_records, output_records)
+        for module in (records, venue_records, maker_records, output_records)
         for name, value in vars(module).items()
         if isinstance(value, np.dtype)
     }
     found["book"] = records.book_dtype(16)
-    found["window"] = records.window_dtype(16)
+    found["window"] = window_records.window_dtype(16)
     found["queue state"] = published.State
-    found["venue"] = records.venue_dtype(queue_model("power").state)
+    found["venue"] = venue_records.venue_dtype(queue_model("power").state)
     return found
 
 
@@ -83,7 +83,10 @@ def test_codes_and_names_go_together() -> None:
     assert records.RESPONSE_NAMES[records.EXPIRED] == "expired"
     assert records.REASON_NAMES[records.OUT_OF_WINDOW] == "price too far from the market"
     assert records.ORDER_STATE_NAMES[records.MODIFYING] == "modifying"
-    assert len(records.REASON_NAMES) == records.venue_dtype(published.State)["rejections"].shape[0]
+    assert (
+        len(records.REASON_NAMES)
+        == venue_records.venue_dtype(published.State)["rejections"].shape[0]
+    )
     assert len(records.KIND_RANK) == len(records.KIND_NAMES) <= records.KIND_MASK + 1
 
 

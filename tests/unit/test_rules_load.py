@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from simmm.errors import ScenarioError
-from simmm.records import Budget, Market
+from simmm.records import Market
 from simmm.rules import VenueRules, dates, symbols, venue_rules, venues
 from simmm.rules.load import _FOLDER
 from simmm.steps import step_at
+from simmm.venue_records import Budget
 from tests.hand import record
 
 MARKETS = ["BTC", "ETH", "DYDX", "SOL", "XRP", "WLFI"]

@@ -14,8 +14,8 @@ import numpy as np
 from simmm.errors import ScenarioError
 from simmm.math import exp
 from simmm.nearest import suggestion
-from simmm.records import DRAWS
 from simmm.venue.queue import published, rank, rank_scalar, rank_tracked
+from simmm.venue_records import DRAWS
 
 JOIN, TRADED, DEPTH_CHANGED, CAP, FILLED_LOTS, WATCH, BEGIN, ADOPT, LEARN = range(9)
 _VERBS = ("join", "trade", "depth", "cap", "filled", "watch", "begin", "adopt", "learn")

@@ -24,7 +24,7 @@ import numpy as np
 
 from simmm.jit import kernel
 from simmm.math import log, mix, power, uniform
-from simmm.records import QUEUE_LIST
+from simmm.venue_records import QUEUE_LIST
 
 LIST = QUEUE_LIST
 ROOM = 64  # places left for orders that come behind us

@@ -1,11 +1,11 @@
-"""Compiles the estimator stack into the cache: `python -m simmm.estimators.compile`.
+"""Compiles the estimator stack into the cache: `python -m simmm.compile_estimators`.
 
 Of several processes that want it at the same time one compiles, and the others wait for it.
 """
 
 import fcntl
 
-from simmm.estimators.native import stack_entry
+from simmm.estimator_entry import stack_entry
 from simmm.jit import cache_folder
 from simmm.pointers import address_of_verb
 

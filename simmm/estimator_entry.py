@@ -100,7 +100,7 @@ def compiling_beside() -> Iterator[None]:
     announce(stack_entry().__name__)
     paths = [str(Path(simmm.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "simmm.estimators.compile"],
+        [sys.executable, "-m", "simmm.compile_estimators"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
