@@ -2,12 +2,16 @@
 
 import threading
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from simmm import __version__
 from simmm.errors import ScenarioError
+from simmm.estimator_entry import compiling_beside
 from simmm.exchange_facts import (
     budget_facts,
     learned_facts,
@@ -40,7 +44,7 @@ from simmm.scenario.estimators import parameters_of
 from simmm.scenario.times import iso, window
 from simmm.simulation import Settings, Simulation
 from simmm.strategy.load import Strategy, load_strategy
-from simmm.tape import TapeStream, open_tapes
+from simmm.tape import TapeSpec, TapeStream, open_tapes
 
 NS_PER_MS = 1_000_000.0
 WINDOW_PER_REACH = 4  # the book's window over how far from the touch the tape shows levels
@@ -86,8 +90,24 @@ def run(
     strategy = load_strategy(resolved.strategy_path)
     params = strategy.params.filled(resolved.scenario.strategy.params)
     compile_notice(say)
-    with building:
-        specs = tape_specs(resolved, progress, say)
+    # A tape that is generated has code of its own to compile: the estimators need not wait for it.
+    with compiling_beside() if resolved.scenario.tape.dataset is not None else nullcontext():
+        with building:
+            specs = tape_specs(resolved, progress, say)
+        return _run(resolved, strategy, params, specs, out, progress, say, rows_per_chunk)
+
+
+def _run(
+    resolved: Resolved,
+    strategy: Strategy,
+    params: np.ndarray,
+    specs: list[TapeSpec],
+    out: Path | None,
+    progress: Progress | None,
+    say: Notify,
+    rows_per_chunk: int | None,
+) -> Path:
+    """Run a scenario on its tapes, which are there; return the folder."""
     with open_tapes(specs, rows_per_chunk=rows_per_chunk, feed=feed_clock(resolved)) as stream:
         rules = rules_of(resolved, stream)
         markets = [market_of(resolved, stream, rules), *stream.markets[1:]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,7 +23,7 @@ import simmm
 from simmm.estimators import stack as estimators
 from simmm.estimators.observation import Observation
 from simmm.estimators.stack import Stack
-from simmm.jit import announce, compiled, compiled_as, is_kept
+from simmm.jit import INTERPRETED, announce, compiled, compiled_as, is_kept
 from simmm.maker_records import MarketRecord
 from simmm.pointers import VERB, address_of, address_of_verb, call_verb, record_at
 
@@ -82,33 +83,49 @@ def stack_entry() -> Any:
 
 def fill(handle: np.ndarray, stacks: np.ndarray) -> None:
     """Write into an array of one `StackHandle` where a stack lies, which must outlive it."""
+    child = _Beside.child
+    if child is not None:
+        child.wait()
     with global_compiler_lock:
         handle["verb"] = address_of_verb(stack_entry())
         handle["state"] = stacks.ctypes.data
 
 
+class _Beside:
+    """The process that compiles the stack, if there is one: one at a time for all threads."""
+
+    child: subprocess.Popen[bytes] | None = None
+    lock = threading.Lock()
+
+
 @contextmanager
 def compiling_beside() -> Iterator[None]:
-    """While something else compiles, let another process compile the stack, if nobody has yet.
+    """Meanwhile let another process compile the stack, if nobody has yet; `fill` waits for it.
 
-    It is the longest compilation there is. At the end of the context it is in the cache; where that
-    went wrong, whoever needs it compiles it.
+    It is the longest compilation there is, so it should begin first. Where it went wrong, whoever
+    needs the stack compiles it. Inside another such context this one does nothing.
     """
-    if (os.cpu_count() or 1) < 2 or is_kept(stack_entry(), VERB.args):
+    with _Beside.lock:
+        child = _started() if _Beside.child is None else None
+        _Beside.child = _Beside.child or child
+    try:
         yield
-        return
+    finally:
+        if child is not None:
+            child.kill()
+            child.wait()
+            _Beside.child = None
+
+
+def _started() -> subprocess.Popen[bytes] | None:
+    if INTERPRETED or (os.cpu_count() or 1) < 2 or is_kept(stack_entry(), VERB.args):
+        return None
     announce(stack_entry().__name__)
     paths = [str(Path(simmm.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "simmm.compile_estimators"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
     )
-    try:
-        yield
-        process.wait()
-    finally:
-        process.kill()
-        process.wait()

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
+from simmm.record_views import record_view
 from simmm.records import RATE_UNKNOWN
 from simmm.rules import VenueRules
 from simmm.simulation import Simulation
@@ -91,7 +90,7 @@ def budget_facts(simulation: Simulation) -> dict[str, Any] | None:
 
 
 def _records(simulation: Simulation) -> tuple[Any, Any]:
-    venue = simulation.venues.view(np.recarray)[0]
+    venue = record_view(simulation.venues)[0]
     return venue.budget, venue.account
 
 

@@ -47,6 +47,7 @@ from numba.extending import overload, register_jitable
 from simmm import linking, pointers
 from simmm.fingerprint import BOUNDS_CHECKED, COMPILED_AS, fingerprint
 from simmm.loading import beside, load_module
+from simmm.record_views import record_view
 
 __all__ = [
     "INTERPRETED",
@@ -213,7 +214,7 @@ def records(array: np.ndarray) -> np.ndarray:
     Compiled code reads ``state[0].field`` of any structured array; plain Python needs a record
     array for it.
     """
-    return array.view(np.recarray) if INTERPRETED else array
+    return record_view(array) if INTERPRETED else array
 
 
 def code_digest(function: Callable[..., Any]) -> str:

@@ -25,6 +25,7 @@ from simmm.maker_records import FAULT_LADDER, FAULT_NOT_FINITE, Maker
 from simmm.market import MarketRules
 from simmm.math import stream_key
 from simmm.output_records import Outputs
+from simmm.record_views import record_view
 from simmm.records import (
     ACCEPTED,
     ALO,
@@ -188,9 +189,7 @@ class Simulation:
             self.outputs,
             rows,
         )
-        return tuple(
-            a.view(np.recarray) if self._interpreted and a.dtype.names else a for a in found
-        )
+        return tuple(record_view(a) if self._interpreted and a.dtype.names else a for a in found)
 
     def _write_settings(self, market: MarketRules, queue: QueueModel) -> None:
         settings = self.settings
@@ -251,10 +250,10 @@ class Simulation:
         settings.response.write(mail["answer"], stream_key(settings.seed, "latency.response"))
         open_run(
             queue.verbs,
-            self.venues.view(np.recarray)[0],
-            self.venue_books.view(np.recarray),
-            self.makers.view(np.recarray)[0],
-            self.maker_books.view(np.recarray),
+            record_view(self.venues)[0],
+            record_view(self.venue_books),
+            record_view(self.makers)[0],
+            record_view(self.maker_books),
         )
 
     def prepare(self) -> None:
@@ -327,7 +326,7 @@ class Simulation:
                 self._entries[feed.capacity] = entry
             if self._interpreted:
                 with compiled_arithmetic():
-                    entry(feed.array.view(np.recarray), *self._state)
+                    entry(record_view(feed.array), *self._state)
             else:
                 entry(feed.windows, *self._state)
         except (NumbaError, ArithmeticError, LookupError, ValueError, AssertionError) as error:
@@ -374,8 +373,8 @@ class Simulation:
 
     def finish(self, sink: Sink) -> None:
         """Write the rows of the orders that still rest when the run is over."""
-        venue = self.venues.view(np.recarray)[0]
-        out = self.outputs.view(np.recarray)[0]
+        venue = record_view(self.venues)[0]
+        out = record_view(self.outputs)[0]
         for slot in range(ORDER_SLOTS):
             if venue.orders[slot].id:
                 end_order(venue, out, slot, ACCEPTED, NO_REASON)

@@ -15,6 +15,7 @@ from simmm import output_records, records, venue_records, window_records
 from simmm.book import UNKNOWN
 from simmm.latency import LATENCY_FORMS
 from simmm.mail import next_request_ts, request
+from simmm.record_views import record_view
 from simmm.records import (
     BBO,
     BUY,
@@ -71,7 +72,7 @@ def plain(row: Any) -> dict[str, Any]:
 
 def record(dtype: np.dtype) -> Any:
     """Return one zeroed record whose fields are attributes."""
-    return np.zeros(1, dtype).view(np.recarray)[0]
+    return record_view(np.zeros(1, dtype))[0]
 
 
 class Desk:

@@ -11,6 +11,7 @@ import numpy as np
 
 from simmm.book import shown
 from simmm.market import MarketRules
+from simmm.record_views import record_view
 from simmm.report.schema import SPLIT_HORIZON_S
 from simmm.session.header import Header
 from simmm.session.snapshot import Belief, OwnQuote, Snapshot
@@ -186,7 +187,7 @@ class Running:
     def _quotes(self, rules: MarketRules) -> tuple[OwnQuote, ...]:
         simulation = self._steps.simulation
         venue = simulation.venues[0]
-        book = simulation.venue_books.view(np.recarray)[0]
+        book = record_view(simulation.venue_books)[0]
         quantum, lot = float(rules.price_quantum), float(rules.lot_size)
         found = []
         for side, slots in (

@@ -9,6 +9,7 @@ import numpy as np
 from simmm import output_records, records, venue_records
 from simmm.latency import LATENCY_FORMS
 from simmm.math import stream_key
+from simmm.record_views import record_view
 from simmm.validation.live import Outcome, live_dtype
 from simmm.validation.models import Model
 from simmm.validation.probes import HORIZONS_NS, Population
@@ -52,7 +53,7 @@ def simulate(
         venue = venue_record(rows, model, places, stream_key(seed, f"fills {model.label} {draw}"))
         state: list[Any] = [probes, population.cuts, venue, live, book, mail, out, outcomes[draw]]
         if interpreted:
-            state = [array.view(np.recarray) for array in state]
+            state = [record_view(array) for array in state]
         probes_, cuts, *records_ = state
         replay(rows.tag, rows.px, rows.lots, rows.ts, probes_, cuts, HORIZONS_NS, *records_)
     found = np.empty_like(outcomes)

@@ -15,6 +15,7 @@ from simmm.errors import TapeError
 from simmm.jit import records
 from simmm.latency_settings import LatencySettings
 from simmm.math import stream_key
+from simmm.record_views import record_view
 from simmm.records import NEVER, Latency, book_dtype
 from simmm.tape.files import Tape, expand
 from simmm.tape.schema import COLUMNS, TapeInfo, group_columns, open_tape_file
@@ -164,7 +165,7 @@ class _Machine:
         self._market = tape.market.to_record()
         self._outs = np.zeros(_OUT_ROWS, Out)
         self._packets = np.zeros(_OUT_ROWS, Packet)
-        clear(self._book.view(np.recarray)[0])
+        clear(record_view(self._book)[0])
         state = self._state[0]
         state["block_ns"] = round(streams.block_ms * 1e6)
         state["image_ns"] = round(streams.every_ms * 1e6) or -1

@@ -27,6 +27,7 @@ import numpy as np
 from simmm.errors import ScenarioError
 from simmm.jit import compiled, kernel
 from simmm.math import exp, floor_int, sqrt, stream_key, uniform
+from simmm.record_views import record_view
 from simmm.tape.synthetic.blocks import RESERVE, match, open_block, order, show, takers
 from simmm.tape.synthetic.columns import Progress, Rows, Writer
 from simmm.tape.synthetic.flow import FORCED, draw_exponential, draw_normal, flow
@@ -196,7 +197,7 @@ def generate(
     """
     p = parameters
     state = initial(p, seed)
-    w = state.view(np.recarray)[0]
+    w = record_view(state)[0]
     for name in (
         "fuel_share",
         "trigger_heat",

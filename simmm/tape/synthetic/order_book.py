@@ -34,6 +34,7 @@ from simmm.errors import ScenarioError
 from simmm.jit import compiled, records
 from simmm.market import MarketRules
 from simmm.math import exp, power, stream_key
+from simmm.record_views import record_view
 from simmm.tape.synthetic.columns import Progress, Row, Rows, Writer
 from simmm.tape.synthetic.order_flow import (
     draw_wait,
@@ -178,7 +179,7 @@ _advance_compiled = compiled(_advance)
 
 def _initial(p: OrderQueue, seed: int) -> np.ndarray:
     world = records(np.zeros(1, World))
-    w = world.view(np.recarray)[0]
+    w = record_view(world)[0]
     w.next_ts = START_TS
     w.end_ts = START_TS + round(p.hours * 3.6e12)
     w.next_id = 1

@@ -30,6 +30,7 @@ from simmm.errors import ScenarioError
 from simmm.jit import compiled, kernel, records
 from simmm.market import MarketRules
 from simmm.math import exponential, floor_int, round_int, stream_key, uniform
+from simmm.record_views import record_view
 from simmm.records import AGGRESSOR_END, BUY, DEPTH, FIRST, NEVER, SNAPSHOT, TRADE
 from simmm.tape.synthetic.columns import Progress, Rows, Writer, end_message, put
 
@@ -240,7 +241,7 @@ _advance_compiled = compiled(_advance)
 
 def _initial(parameters: Poisson, seed: int) -> np.ndarray:
     state = records(np.zeros(1, _State))
-    s = state.view(np.recarray)[0]
+    s = record_view(state)[0]
     s.now = s.next_image = START_TS
     s.end_ts = START_TS + round(parameters.hours * 3.6e12)
     s.tick = parameters.market.tick_quanta
@@ -276,7 +277,7 @@ def generate(
         Called with (done, total) in seconds of tape.
     """
     state = _initial(parameters, seed)
-    s = state.view(np.recarray)[0]
+    s = record_view(state)[0]
     rows = Rows(writer)
     over = 0
     while not over:

@@ -13,6 +13,7 @@ from simmm.errors import ScenarioError
 from simmm.jit import compiled, records
 from simmm.market import MarketRules
 from simmm.math import log, sqrt, stream_key
+from simmm.record_views import record_view
 from simmm.records import NEVER
 from simmm.tape.synthetic.blocks import RESERVE, match, open_block, show, takers
 from simmm.tape.synthetic.columns import Progress, Rows, Writer
@@ -127,7 +128,7 @@ def _news_bias(p: QueueReactive) -> float:
 def initial(p: QueueReactive, seed: int) -> np.ndarray:
     """Return the world at its start: an array of one `World`."""
     state = records(np.zeros(1, World))
-    w = state.view(np.recarray)[0]
+    w = record_view(state)[0]
     for stream, name in enumerate(STREAM_NAMES):
         w.key[stream] = stream_key(seed, f"world {name}")
     w.now = w.start_ts = w.next_image = w.next_context = START_TS
@@ -201,7 +202,7 @@ def generate(
         Called with (done, total) in seconds of tape.
     """
     state = initial(parameters, seed)
-    w = state.view(np.recarray)[0]
+    w = record_view(state)[0]
     rows = Rows(writer)
     over = 0
     while not over:
