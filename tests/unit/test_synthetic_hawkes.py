@@ -9,8 +9,9 @@ from scipy import optimize, stats
 
 from simmm.errors import ScenarioError
 from simmm.records import AGGRESSOR_END, BUY, DEPTH, FIRST, KIND_MASK, SNAPSHOT, TRADE
+from simmm.tape.synthetic.columns import START_TS
 from simmm.tape.synthetic.generators import generate_of, parameters_of
-from simmm.tape.synthetic.hawkes import START_TS, Hawkes, generate
+from simmm.tape.synthetic.hawkes import Hawkes, generate
 from simmm.tape.validation import validate
 from simmm.tape.writer import TapeWriter
 

@@ -8,8 +8,8 @@ import pytest
 
 from simmm.errors import ScenarioError
 from simmm.records import AGGRESSOR_END, BUY, FIRST, KIND_MASK, SNAPSHOT, TRADE
+from simmm.tape.synthetic.columns import START_TS
 from simmm.tape.synthetic.generators import generate_of, parameters_of
-from simmm.tape.synthetic.poisson import START_TS
 from simmm.tape.validation import validate
 from simmm.tape.writer import TapeWriter
 
