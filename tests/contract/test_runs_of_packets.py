@@ -37,9 +37,7 @@ STRETCHES = (
 
 
 @pytest.mark.parametrize("stretch", STRETCHES, ids=lambda stretch: stretch.scenario)
-def test_single_packets_and_runs_of_packets(
-    stretch: Stretch, heads: Heads, tmp_path: Path
-) -> None:
+def test_single_packets_and_runs_of_packets(stretch: Stretch, heads: Heads, tmp_path: Path) -> None:
     observing = tmp_path / "observing.py"
     nothing = "\n\ndef observe(event, market, memory, params):\n    pass\n"
     observing.write_text(GLFT.read_text("utf-8") + nothing, "utf-8")

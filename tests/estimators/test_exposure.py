@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -14,9 +10,8 @@ from simmm.estimators.driver import Driver
 from simmm.estimators.observation import CLOCK, FILL, GAP, KINDS, Observation
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.worlds.own_quotes import NS, clocks, fills_at, path, quote
+from tests import outside
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 FLAT = {"prior_shape": 0.0, "prior_arrival_log_sd": 1e4, "half_life_s": 0.0}
 WORLDS = 4 if INTERPRETED else 500
 
@@ -52,10 +47,7 @@ def _blocks(depths, seconds, fills):
 
 @pytest.fixture(scope="module")
 def oracle():
-    file = ORACLE / "c_gamma_kappa.json"
-    if not file.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    return json.loads(file.read_text("utf-8"))
+    return outside.oracle("c_gamma_kappa")
 
 
 def test_maximum_likelihood_of_the_oracle(oracle):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,20 +13,12 @@ from simmm.estimators.driver import Driver
 from simmm.estimators.intensity.reach_window import SIZE
 from simmm.estimators.observation import AGGRESSOR, CLOCK, Observation
 from simmm.jit import INTERPRETED
+from tests.outside import oracle
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLES = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 NS = 1_000_000_000
 HALF = 1e-4
 WORLDS = 6 if INTERPRETED else 500
 ORACLE_PRIOR = {"prior_shape": 4.0, "prior_kappa": 2000.0}
-
-
-def oracle(name: str) -> dict:
-    path = ORACLES / f"{name}.json"
-    if not path.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    return json.loads(path.read_text())
 
 
 def aggressors(excess, step=0.0, seconds=None) -> np.ndarray:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +13,8 @@ from scipy import integrate, optimize
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import AGGRESSOR, CLOCK, Observation
 from simmm.jit import INTERPRETED
+from tests.outside import oracle
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLES = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 NS = 1_000_000_000
 HALF = 1e-4
 KAPPA = 8000.0
@@ -60,10 +56,7 @@ def expected(u, nu, f) -> float:
 
 
 def test_factor_of_consistency() -> None:
-    path = ORACLES / "c_gamma_kappa.json"
-    if not path.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    for nu, reweighted, _, half_student in json.loads(path.read_text())["robust_bias"]:
+    for nu, reweighted, _, half_student in oracle("c_gamma_kappa")["robust_bias"]:
         driver = Driver("robust_kappa", {"nu": nu, "prior_shape": 0.01, "visits": 4096})
         assert driver.state["factor"][0] == pytest.approx(half_student, rel=1e-6)
         points = (np.arange(4000) + 0.5) / 4000
