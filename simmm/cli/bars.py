@@ -1,7 +1,6 @@
 """Progress bars of slow stages, and lines between them, on standard error."""
 
 import sys
-from types import TracebackType
 from typing import Any
 
 LABELS = {"tape": "building the tape", "run": "running", "verify": "verifying"}
@@ -45,11 +44,6 @@ class Bars:
             self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._progress is not None:
             self._progress.stop()

@@ -11,7 +11,7 @@ from simmm.decoding import ready
 from simmm.errors import RunError
 from simmm.report import account, activity
 from simmm.report.calibration import calibration
-from simmm.report.estimated import estimated
+from simmm.report.estimator_summary import estimator_summary
 from simmm.report.files import FILE_NAME, write_whole
 from simmm.report.hourly import curve, hours
 from simmm.report.intervals import exact_dot, exact_sum
@@ -91,7 +91,7 @@ def report_of(run: Run) -> Report:
         margin=margin,
         budget=budget,
         latency_drawn=run.info.latency_drawn,
-        estimators=estimated(run),
+        estimators=estimator_summary(run),
     )
 
 

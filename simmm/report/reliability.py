@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from simmm.report.estimate import Estimate
+from simmm.report.figure import Estimate
 from simmm.report.intervals import mean, weighted_mean
 from simmm.report.markouts import CLUSTER_NS
 from simmm.report.schema_account import Bin, Reliability

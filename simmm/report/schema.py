@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from simmm.decoding import ready
-from simmm.report.estimate import Estimate as Estimate
+from simmm.report.figure import Estimate as Estimate
 from simmm.report.schema_account import (
     Fees,
     FundingFacts,

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from simmm.report.estimate import Estimate
+from simmm.report.figure import Estimate
 
 
 class Way(msgspec.Struct, frozen=True):

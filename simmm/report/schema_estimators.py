@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from simmm.report.estimate import Estimate
+from simmm.report.figure import Estimate
 
 
 class Third(msgspec.Struct, frozen=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 
 from simmm.errors import RunError
 from simmm.run_folder import partial_folder
@@ -66,12 +65,7 @@ class SessionFolder:
             )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         (self.partial / _LOCK).unlink(missing_ok=True)
         os.close(self._lock)
 

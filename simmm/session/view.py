@@ -11,7 +11,6 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 from rich.cells import cell_len
 from rich.console import Console, Group
@@ -151,12 +150,7 @@ class View:
             self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._erase_wrapped()
             self._live.stop()

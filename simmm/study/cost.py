@@ -26,7 +26,7 @@ from simmm.estimators.driver import Driver
 from simmm.estimators.observation import AGGRESSOR, KINDS
 from simmm.jit import compiled, records
 from simmm.nearest import suggestion
-from simmm.study.stream import NS, observed
+from simmm.study.generated_observations import NS, observed
 
 SCHEMA = 1
 LIMIT_NS = 15.0  # a row, of one estimator

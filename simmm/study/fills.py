@@ -16,7 +16,7 @@ import msgspec
 
 from simmm.backtest import Progress
 from simmm.decoding import ready
-from simmm.errors import RunError, ScenarioError
+from simmm.errors import ScenarioError
 from simmm.nearest import suggestion
 from simmm.report import load
 from simmm.report.compare.pairing import pairing
@@ -30,6 +30,7 @@ from simmm.scenario.exchange import Queue
 from simmm.scenario.fields import fields_of
 from simmm.scenario.schema import MAX_SEED
 from simmm.scenario.source import parse_set
+from simmm.study.files import read_study, write_study
 from simmm.study.fills_words import label, sentences
 from simmm.study.latency import slower
 from simmm.study.runs import Event, Told, Variant, run_all, variant
@@ -206,8 +207,7 @@ def write(folder: Path, study: FillStudy) -> None:
     """Write `study.json` and `study.html`, each whole or not at all."""
     from simmm.study.fills_page import page
 
-    encoded = msgspec.json.format(msgspec.json.encode(study), indent=1)
-    write_whole(folder / FILE_NAME, encoded + b"\n")
+    write_study(folder / FILE_NAME, study)
     write_whole(folder / PAGE_NAME, page(study).encode())
 
 
@@ -219,16 +219,7 @@ def load_study(folder: Path) -> FillStudy:
     RunError
         There is none, or it is of another version.
     """
-    path = folder / FILE_NAME
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=FillStudy)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-    except msgspec.DecodeError as error:
-        raise RunError(f"{path}: no study ({error}); run it again") from None
-    if found.schema_version != STUDY_SCHEMA:
-        raise RunError(f"{path}: schema {found.schema_version}, not {STUDY_SCHEMA}; run it again")
-    return found
+    return read_study(folder / FILE_NAME, FillStudy, STUDY_SCHEMA)
 
 
 def _models(wanted: Sequence[str], own: str) -> list[str]:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import simmm
 from simmm import errors
@@ -176,6 +176,29 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
+def start_worker(module: str, words: IO[bytes], **more: Any) -> subprocess.Popen[bytes]:
+    """Start a process that runs a module of this simmm and talks by its standard streams.
+
+    Parameters
+    ----------
+    module
+        Its name.
+    words
+        File for what it writes to its standard error.
+    more
+        Further arguments of `subprocess.Popen`.
+    """
+    paths = [str(Path(simmm.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    return subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=words,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        **more,
+    )
+
+
 class _Worker:
     """A process at work on one variant, and what it has written so far."""
 
@@ -184,13 +207,9 @@ class _Worker:
         self.finished = False
         self._pending = b""
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        paths = [str(Path(simmm.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "simmm.study.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        self.process = start_worker(
+            "simmm.study.worker",
+            self._words,
             start_new_session=True,  # Ctrl-C is ours to pass on
             pass_fds=(lock,),
         )

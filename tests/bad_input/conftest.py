@@ -57,11 +57,20 @@ class CommandLine:
         assert "internal error" not in told.line
         return told.line
 
-    def backtest(self, *words: str | Path, code: int, tape: Path | None = None) -> str:
+    def sound(self, *words: str | Path, out: Path | None = None) -> Told:
+        """Run the scenario for recordings, with nothing wrong."""
+        return self(
+            "backtest", "recorded", "--tape", self.tape, *words, "--quiet",
+            "--set", "run.warm_up_s=5", "--out", out or self.folder / "out",
+        )  # fmt: skip
+
+    def backtest(
+        self, *words: str | Path, code: int, tape: Path | None = None, out: Path | None = None
+    ) -> str:
         """Run the scenario for recordings, with an error."""
         return self.refused(
             "backtest", "recorded", "--set", "run.warm_up_s=5", "--tape", tape or self.tape,
-            "--out", self.folder / "out", *words, code=code,
+            "--out", out or self.folder / "out", *words, code=code,
         )  # fmt: skip
 
     def _names(self) -> list[str]:

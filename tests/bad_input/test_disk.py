@@ -117,17 +117,7 @@ def test_run_folder_that_another_run_writes(simmm: CommandLine) -> None:
 def test_folder_below_a_file(simmm: CommandLine) -> None:
     (simmm.folder / "file").write_text("")
     folder = simmm.folder / "file" / "out"
-    line = simmm.refused(
-        "backtest",
-        "recorded",
-        "--set",
-        "run.warm_up_s=5",
-        "--tape",
-        simmm.tape,
-        "--out",
-        folder,
-        code=1,
-    )
+    line = simmm.backtest(out=folder, code=1)
     assert line == f"{folder}: can't be written (Not a directory); give another --out"
 
 
@@ -135,17 +125,7 @@ def test_folder_below_a_file(simmm: CommandLine) -> None:
 def test_folder_without_permission(simmm: CommandLine) -> None:
     closed = simmm.folder / "closed"
     closed.mkdir(mode=0o500)
-    line = simmm.refused(
-        "backtest",
-        "recorded",
-        "--set",
-        "run.warm_up_s=5",
-        "--tape",
-        simmm.tape,
-        "--out",
-        closed / "out",
-        code=1,
-    )
+    line = simmm.backtest(out=closed / "out", code=1)
     assert line == f"{closed / 'out'}: can't be written (Permission denied); give another --out"
 
 
@@ -158,17 +138,7 @@ def test_cache_that_can_not_be_written(simmm: CommandLine, monkeypatch: pytest.M
 
 def _finished(simmm: CommandLine) -> Path:
     folder = simmm.folder / "out"
-    told = simmm(
-        "backtest",
-        "recorded",
-        "--set",
-        "run.warm_up_s=5",
-        "--tape",
-        simmm.tape,
-        "--out",
-        folder,
-        "--quiet",
-    )
+    told = simmm.sound(out=folder)
     assert told.code == 0
     return folder
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from simmm.estimators.catalogue import ESTIMATORS, Estimator, belief_columns, estimator
 from simmm.estimators.driver import Driver, _entries
-from simmm.study.stream import observed
+from simmm.study.generated_observations import observed
 
 NAMES = tuple(entry.name for entry in ESTIMATORS)
 SECONDS = 3_600

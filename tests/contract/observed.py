@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simmm.estimators.observation import CLOCK, Observation
-from simmm.study.stream import NS
+from simmm.study.generated_observations import NS
 
 
 def doubled(observations: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simmm.estimators.catalogue import estimator
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import LEVELS, OWN, REFERENCES, Observation
-from simmm.study.stream import NS
+from simmm.study.generated_observations import NS
 from tests.contract.estimator_checks import WARM, check_sane, each, warm
 from tests.contract.estimator_stack import SHORT, given_to, head, stream
 

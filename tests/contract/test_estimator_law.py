@@ -1,6 +1,7 @@
 """The law of estimators: the same tests for each, found by looking into their folders.
 
-Each hears a generated hour (`simmm.study.stream`) and is told what those before it believe.
+Each hears a generated hour (`simmm.study.generated_observations`) and is told what those before it
+believe.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pytest
 from simmm.estimators.catalogue import ESTIMATORS, estimator
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import CLOCK
-from simmm.study.stream import NS, START_NS
+from simmm.study.generated_observations import NS, START_NS
 from tests.contract.estimator_checks import WARM, check_sane, each, same, uncertain, warm
 from tests.contract.estimator_stack import (
     NAMES,

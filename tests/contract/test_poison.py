@@ -90,7 +90,7 @@ def strategy(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
 
 
-def _compare(
+def _faults(
     scenario: str,
     strategy: Path,
     heads: Heads,
@@ -98,33 +98,47 @@ def _compare(
     poisoned: Callable[[Columns, int], Columns],
     tables: tuple[str, ...] = (*WHEN, "memory"),
     sets: dict[str, Any] | None = None,
-) -> None:
-    """Run with the true tape and with poisoned ones, and compare what was written before."""
+) -> list[str]:
+    """Run with the true tape and with poisoned ones; return what differs before, and what is idle.
+
+    A run in which nothing was decided before t, or that the poison didn't change after t, would
+    show nothing.
+    """
     true = heads(DATASETS[scenario], ROWS)
     columns, market = read(true), info(true).market
     window = poison.book_window(true)
     base = _run(scenario, strategy, true, window, sets or {})
-    differed = 0
-    for t in _times(columns):
+    faults = []
+    times = _times(columns)
+    if len(times) != TIMES:
+        faults.append(f"{len(times)} moments were poisoned, not {TIMES}")
+    for t in times:
         false = write(folder / f"{t}.parquet", poisoned(columns, t), market)
         changed = _run(scenario, strategy, false, window, sets or {})
         end = min(t, changed.simulation.settings.end_ns)
         expected, found = until(base, end), until(changed, end)
         for table in tables:
-            assert found.get(table) == expected.get(table), f"{table} up to {t}"
-        assert int(expected["intents"].split()[0]) > 0, "nothing was decided before t"
-        differed += _written(changed, tables) != _written(base, tables)
-    assert differed == TIMES, "the poison was not even tasted after t"
+            if found.get(table) != expected.get(table):
+                faults.append(f"{table} up to {t}: {found.get(table)}, not {expected.get(table)}")
+        if int(expected["intents"].split()[0]) == 0:
+            faults.append(f"nothing was decided before {t}")
+        if _written(changed, tables) == _written(base, tables):
+            faults.append(f"the poison was not even tasted after {t}")
+    return faults
 
 
 def test_false_future(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:
     """Rows with exch_ts > t are garbage: exchange and maker are the same up to t."""
-    _compare(scenario, strategy, heads, tmp_path, lambda c, t: poison.false_future(c, t, 1))
+
+    def poisoned(columns: Columns, t: int) -> Columns:
+        return poison.false_future(columns, t, 1)
+
+    assert _faults(scenario, strategy, heads, tmp_path, poisoned) == []
 
 
 def test_no_future(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:
     """The tape ends at t: what was written up to t is the same."""
-    _compare(scenario, strategy, heads, tmp_path, poison.cut)
+    assert _faults(scenario, strategy, heads, tmp_path, poison.cut) == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -140,12 +154,16 @@ def test_false_future_of_what_else_may_look_ahead(
     for form in (poisoned, poison.cut):
         folder = tmp_path / form.__name__
         folder.mkdir()
-        _compare("cascade", BUSY, heads, folder, form, sets=sets)
+        assert _faults("cascade", BUSY, heads, folder, form, sets=sets) == []
 
 
 def test_false_arrivals(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:
     """What arrives after t arrives at other times after t: nothing changes up to t."""
-    _compare(scenario, strategy, heads, tmp_path, lambda c, t: poison.false_arrivals(c, t, 2))
+
+    def poisoned(columns: Columns, t: int) -> Columns:
+        return poison.false_arrivals(columns, t, 2)
+
+    assert _faults(scenario, strategy, heads, tmp_path, poisoned) == []
 
 
 def test_false_unseen(scenario: str, strategy: Path, heads: Heads, tmp_path: Path) -> None:
@@ -154,9 +172,11 @@ def test_false_unseen(scenario: str, strategy: Path, heads: Heads, tmp_path: Pat
     Answers take a day, since through them the exchange's knowledge would reach the maker.
     """
     sets = {"venue.latency.response": {"form": "constant", "ms": DAY_MS}}
-    _compare(
-        scenario, strategy, heads, tmp_path, lambda c, t: poison.false_unseen(c, t, 3), MAKER, sets
-    )
+
+    def poisoned(columns: Columns, t: int) -> Columns:
+        return poison.false_unseen(columns, t, 3)
+
+    assert _faults(scenario, strategy, heads, tmp_path, poisoned, MAKER, sets) == []
 
 
 def test_false_reference(heads: Heads, tmp_path: Path) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +16,8 @@ from simmm.estimators.volatility import bipower, bipower_terms
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases import bipower as cases
 from simmm.study.recovery.worlds.volatility import in_buckets
+from tests import outside
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles/e_bipower.json"
 WORLDS = 500
 long = pytest.mark.skipif(INTERPRETED, reason="long worlds")
 ENDLESS = {"half_life_s": 0.0}
@@ -48,9 +44,7 @@ def _found(draw, name, parameters=None, worlds=WORLDS):
 
 @pytest.fixture(scope="module")
 def oracle():
-    if not ORACLE.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    return json.loads(ORACLE.read_text("utf-8"))
+    return outside.oracle("e_bipower")
 
 
 def test_constants(oracle):

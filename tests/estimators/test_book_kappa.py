@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -15,9 +11,8 @@ from simmm.estimators.observation import GAP, KINDS, LEVELS, Observation
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases import book_kappa as cases
 from simmm.study.recovery.worlds.books import NS, book
+from tests import outside
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 WORLDS = 4 if INTERPRETED else 500
 BARE = {"calibrate": 0, "sample_s": 0.0}
 ONE = {**BARE, "persistence": 1}
@@ -35,10 +30,7 @@ def _one(seed=1, noise=0.5, slope=1500.0):
 
 @pytest.fixture(scope="module")
 def oracle():
-    file = ORACLE / "r_regressions.json"
-    if not file.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    return json.loads(file.read_text("utf-8"))
+    return outside.oracle("r_regressions")
 
 
 def test_exact_book_of_the_oracle(oracle):

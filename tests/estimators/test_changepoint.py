@@ -1,10 +1,7 @@
 """E21: run-length posteriors against reference figures, brute force, and worlds that change."""
 
 import itertools
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,16 +19,12 @@ from simmm.study.recovery.worlds.changes import (
     buckets,
     operating_curve,
 )
-
-SHARED = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared")
-ORACLE = SHARED / "oracles" / "f_bocpd.json"
+from tests import outside
 
 
 @pytest.fixture(scope="module")
 def oracle():
-    if not ORACLE.is_file():
-        pytest.skip("no reference vectors here (oracles/f_bocpd.json under SIMMM_SHARED)")
-    return json.loads(ORACLE.read_text())
+    return outside.oracle("f_bocpd")
 
 
 def _known_variance(mean, prior_variance, variance):

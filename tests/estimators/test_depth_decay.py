@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -26,9 +22,8 @@ from tests.estimators.outcome_fixture import (
     judged,
     touch,
 )
+from tests.outside import oracle
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 FLAT = {"prior_touch_sd": 1e4, "prior_decay_sd": 1e4, "smoothing": 1.0}
 NOISELESS = {"sigma": 0.0}
 
@@ -59,23 +54,20 @@ def drawn(seed, count, touch_share=0.25, decay=8e-4):
 
 
 def test_the_oracles_likelihood_has_its_mode_here():
-    path = ORACLE / "r_regressions.json"
-    if not path.is_file():
-        pytest.skip("no reference vectors here (oracles under SIMMM_SHARED)")
-    oracle = json.loads(path.read_text())["depth_decay"]
-    name, touch_share, decay_bps = oracle["rows"][1]
+    known = oracle("r_regressions")["depth_decay"]
+    name, touch_share, decay_bps = known["rows"][1]
     assert name == "binomial MLE"
-    depth = 1e-4 * np.array(oracle["d"])
+    depth = 1e-4 * np.array(known["d"])
     driver = Driver("depth_decay", FLAT | {"touch_low": 0.0, "touch_high": 1.0})
-    driver.run(fills_at(depth, np.array(oracle["y"]) == 1, ticks=400), NOISELESS)
+    driver.run(fills_at(depth, np.array(known["y"]) == 1, ticks=400), NOISELESS)
     assert driver.state["outcomes"][0] == driver.state["fit_end"][0] == 1000
     found, log_decay = driver.state["x"][0]
     assert 1.0 / (1.0 + np.exp(-found)) == pytest.approx(touch_share, rel=1e-5)
     assert 1e4 * np.exp(log_decay) == pytest.approx(decay_bps, rel=1e-5)
-    edges = [[low * 1e-4, high * 1e-4] for low, high in oracle["buckets"]]
+    edges = [[low * 1e-4, high * 1e-4] for low, high in known["buckets"]]
     driver = Driver("depth_decay", {"bucket_weight": 1e-6})
-    told = driver.run(fills_at(depth, np.array(oracle["y"]) == 1), NOISELESS)[-1]
-    for number, ((low, high), share) in enumerate(zip(edges, oracle["p"], strict=True), 1):
+    told = driver.run(fills_at(depth, np.array(known["y"]) == 1), NOISELESS)[-1]
+    for number, ((low, high), share) in enumerate(zip(edges, known["p"], strict=True), 1):
         count = np.count_nonzero((depth >= low) & (depth < high))
         expected = (share * count + 0.5) / (count + 1.0)
         assert told[f"adverse_bucket_{number}"] == pytest.approx(expected, rel=2e-3)
@@ -83,10 +75,7 @@ def test_the_oracles_likelihood_has_its_mode_here():
 
 def test_depth_counts_from_the_touch():
     """From the mid the same fills give less than alpha at the touch (B20)."""
-    path = ORACLE / "r_regressions.json"
-    if not path.is_file():
-        pytest.skip("no reference vectors here (oracles under SIMMM_SHARED)")
-    for half_spread_bps, from_mid, at_touch in json.loads(path.read_text())["touch_ref"]:
+    for half_spread_bps, from_mid, at_touch in oracle("r_regressions")["touch_ref"]:
         assert from_mid == pytest.approx(at_touch * np.exp(-half_spread_bps / 8.0))
     depth, adverse = drawn(3, 800)
     inside = np.where(depth < 1e-4, -2e-4, depth)  # inside the spread counts as the touch

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +15,8 @@ from simmm.estimators.volatility.forgetting import retention
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases import ewma as cases
 from simmm.study.recovery.worlds.volatility import grid_path, on_clock, path
+from tests import outside
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles/e_bipower.json"
 NS = 1_000_000_000
 WORLDS = 500
 long = pytest.mark.skipif(INTERPRETED, reason="long worlds")
@@ -48,9 +44,7 @@ def _found(draw, name, parameters=None):
 
 @pytest.fixture(scope="module")
 def oracle():
-    if not ORACLE.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    return json.loads(ORACLE.read_text("utf-8"))
+    return outside.oracle("e_bipower")
 
 
 def test_weight_of_the_newest_tick(oracle):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import stats
 
 from simmm.estimators.driver import Driver
-from simmm.estimators.observation import CLOCK, FILL, GAP, KINDS, Observation
+from simmm.estimators.observation import CLOCK, FILL, GAP, Observation
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.worlds.own_quotes import NS, clocks, fills_at, path, quote
+from tests import outside
+from tests.estimators.senseless import of_own_orders
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 FLAT = {"prior_shape": 0.0, "prior_arrival_log_sd": 1e4, "half_life_s": 0.0}
 WORLDS = 4 if INTERPRETED else 500
 
@@ -52,10 +48,7 @@ def _blocks(depths, seconds, fills):
 
 @pytest.fixture(scope="module")
 def oracle():
-    file = ORACLE / "c_gamma_kappa.json"
-    if not file.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    return json.loads(file.read_text("utf-8"))
+    return outside.oracle("c_gamma_kappa")
 
 
 def test_maximum_likelihood_of_the_oracle(oracle):
@@ -243,13 +236,7 @@ def test_without_data_it_tells_the_prior():
 def test_anything_finite_stays_finite():
     rng = np.random.default_rng(5)
     wild = np.array([0.0, -1.0, 1e-300, 1e300, -1e300, 1e-4, 3e-4, 1.0, np.nan, np.inf])
-    rows = np.zeros(2000, Observation)
-    rows["kind"] = rng.integers(0, len(KINDS), rows.size)
-    rows["now"] = np.sort(rng.integers(0, 10**12, rows.size))
-    rows["exch_ts"] = rng.integers(-(10**12), 10**12, rows.size)
-    for name in ("mid", "side", "distance", "own_distance"):
-        rows[name] = rng.choice(wild, rows[name].shape)
-    rows["own"] = rng.integers(-5, 40, (rows.size, 2))
+    rows = of_own_orders(rng, wild)
     found = Driver("exposure").run(rows)
     for name in found.dtype.names:
         assert np.isfinite(found[name]).all()

@@ -1,9 +1,6 @@
 """E20: the filter against reference figures, the learning against forward-backward and worlds."""
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,16 +21,12 @@ from simmm.study.recovery.worlds.flow_regimes import (
     flow,
     operating_curve,
 )
-
-SHARED = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared")
-ORACLE = SHARED / "oracles" / "g_hmm.json"
+from tests import outside
 
 
 @pytest.fixture(scope="module")
 def oracle():
-    if not ORACLE.is_file():
-        pytest.skip("no reference vectors here (oracles/g_hmm.json under SIMMM_SHARED)")
-    return json.loads(ORACLE.read_text())
+    return outside.oracle("g_hmm")
 
 
 def _filtered(x, before, transition, mean, sd):

@@ -1,9 +1,6 @@
 """E19: likelihood, its derivatives and maximum against reference figures; fits on the way."""
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,16 +27,12 @@ from simmm.study.recovery.worlds.hawkes import (
     residuals,
     simulate,
 )
-
-SHARED = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared")
-ORACLE = SHARED / "oracles" / "d_hawkes.json"
+from tests import outside
 
 
 @pytest.fixture(scope="module")
 def oracle():
-    if not ORACLE.is_file():
-        pytest.skip("no reference vectors here (oracles/d_hawkes.json under SIMMM_SHARED)")
-    return json.loads(ORACLE.read_text())
+    return outside.oracle("d_hawkes")
 
 
 def _pass(s, events, end, natural=None):

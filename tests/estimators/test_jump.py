@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +16,8 @@ from simmm.estimators.volatility.jump import probability
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases import jump as cases
 from simmm.study.recovery.worlds.volatility import in_buckets
+from tests.outside import oracle
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles/e_bipower.json"
 WORLDS = 500
 long = pytest.mark.skipif(INTERPRETED, reason="long worlds")
 SIGMA = 1e-4
@@ -42,14 +38,12 @@ def _mixture(seed, count, share=0.05, ratio=4.0):
 
 def test_probability_of_a_jump():
     """The oracle's rows: shares and ratios (5 %, 4), (5 %, 3), (1 %, 4)."""
-    if not ORACLE.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    oracle = json.loads(ORACLE.read_text("utf-8"))
-    for z, *expected in oracle["soft_jump"]:
+    known = oracle("e_bipower")
+    for z, *expected in known["soft_jump"]:
         found = [probability(z, *of) for of in ((0.05, 4.0), (0.05, 3.0), (0.01, 4.0))]
         assert found == pytest.approx(expected, rel=1e-9)
     even = optimize.brentq(lambda z: probability(z, 0.05, 4.0) - 0.5, 1.0, 6.0, xtol=1e-13)
-    assert even == pytest.approx(oracle["soft_jump_crossing_ratio4_pi05"], rel=1e-9)
+    assert even == pytest.approx(known["soft_jump_crossing_ratio4_pi05"], rel=1e-9)
 
 
 @pytest.mark.parametrize("z", [-3.0, 0.4, 5.0, 1e9])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +13,8 @@ from simmm.estimators.observation import CLOCK, TOUCH
 from simmm.study.recovery.cases.kalman import CASES, SHAPE, Q, R, filtered
 from simmm.study.recovery.sample import sample
 from simmm.study.recovery.worlds.volatility import on_clock
+from tests.outside import oracle
 
-SHARED = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared") / "oracles"
 KNOWN = {"prior_shape": 1e12, "process_noise": math.sqrt(Q), "measurement_noise": math.sqrt(R)}
 WORLDS = 500
 
@@ -31,10 +28,7 @@ def mids(count: int, seed: int = 1, q: float = Q, r: float = R) -> np.ndarray:
 @pytest.mark.parametrize("name", ["i_conjugate", "o_sv_filter"])
 def test_the_gain_of_the_oracles(name: str) -> None:
     """Four times as much variance a step as in a measurement."""
-    path = SHARED / f"{name}.json"
-    if not path.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    gain = json.loads(path.read_text())["kalman_gain"]
+    gain = oracle(name)["kalman_gain"]
     found = Driver("kalman", KNOWN).run(on_clock(mids(200)))[-1]
     assert found["kalman_gain"] == pytest.approx(gain, abs=1e-9)
     assert gain == pytest.approx(2.0 * (math.sqrt(2.0) - 1.0), abs=1e-12)

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from simmm.estimators.driver import Driver
 from simmm.estimators.intensity.reach_window import SIZE
 from simmm.estimators.observation import AGGRESSOR, CLOCK, Observation
 from simmm.jit import INTERPRETED
+from tests.estimators.senseless import ANY, CALLS, Call, as_observations
+from tests.outside import oracle
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLES = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 NS = 1_000_000_000
 HALF = 1e-4
 WORLDS = 6 if INTERPRETED else 500
 ORACLE_PRIOR = {"prior_shape": 4.0, "prior_kappa": 2000.0}
-
-
-def oracle(name: str) -> dict:
-    path = ORACLES / f"{name}.json"
-    if not path.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    return json.loads(path.read_text())
 
 
 def aggressors(excess, step=0.0, seconds=None) -> np.ndarray:
@@ -242,22 +231,10 @@ def test_unusable_aggressors_are_ignored() -> None:
     assert found["market_kappa"] == pytest.approx(5.0 / (1.0 / 5000.0 + 3e-4), rel=1e-9)
 
 
-ANY = st.floats(allow_nan=True, allow_infinity=True)
-
-
 @settings(max_examples=30, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([CLOCK, AGGRESSOR]), ANY, ANY, ANY, ANY), min_size=1, max_size=40
-    ),
-    ANY,
-)
-def test_finite_whatever_comes(calls, alarms: float) -> None:
-    seen = np.zeros(len(calls), Observation)
-    for i, (kind, mid, half_spread, step, reach) in enumerate(calls):
-        seen[i]["kind"], seen[i]["now"] = kind, i * NS
-        seen[i]["mid"], seen[i]["half_spread"] = mid, half_spread
-        seen[i]["step"], seen[i]["reach"] = step, reach
+@given(CALLS, ANY)
+def test_finite_whatever_comes(calls: list[Call], alarms: float) -> None:
+    seen = as_observations(calls)
     found = Driver("kappa").run(seen, {"changepoint_alarms": alarms})
     for name in found.dtype.names:
         if name.startswith("market"):

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.linalg import solve_toeplitz
@@ -26,8 +22,8 @@ from simmm.study.recovery.worlds.lead_lag import (
     follower,
     watched,
 )
+from tests.outside import oracle
 
-SHARED = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared") / "oracles"
 NS = 1_000_000_000
 
 
@@ -86,10 +82,7 @@ def test_p_values_of_unrelated_markets(seed: int) -> None:
 
 def test_the_information_is_that_of_gaussian_variables() -> None:
     """The oracle's truth for its correlations; its estimates by neighbours are not used here."""
-    path = SHARED / "j_mutual_info.json"
-    if not path.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    for vector in json.loads(path.read_text())["ksg_vectors"]:
+    for vector in oracle("j_mutual_info")["ksg_vectors"]:
         rho, told = vector["rho"], []
         if rho == 0.0:
             continue  # the largest of 20 lags is told, and isn't 0

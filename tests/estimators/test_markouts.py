@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -31,9 +27,8 @@ from tests.estimators.outcome_fixture import (
     together,
     touch,
 )
+from tests.outside import oracle
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 HORIZONS = {"markout_500ms": 0.5, "markout_1s": 1.0, "markout_5s": 5.0, "markout_30s": 30.0}
 
 
@@ -124,10 +119,7 @@ def test_few_clusters_widen_as_student_says(clusters):
 
 
 def test_noise_beyond_a_threshold_is_the_oracles():
-    path = ORACLE / "r_regressions.json"
-    if not path.is_file():
-        pytest.skip("no reference vectors here (oracles under SIMMM_SHARED)")
-    for deviation_bps, _, one_sided, _ in json.loads(path.read_text())["noise_informed"]:
+    for deviation_bps, _, one_sided, _ in oracle("r_regressions")["noise_informed"]:
         assert noise_beyond(1e-4, 0.0, 1e-4 * deviation_bps) == pytest.approx(one_sided, abs=1e-12)
 
 

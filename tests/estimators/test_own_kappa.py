@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from simmm.estimators.driver import Driver
-from simmm.estimators.observation import FILL, KINDS, Observation
+from simmm.estimators.observation import FILL
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases import own_kappa as cases
 from simmm.study.recovery.worlds.own_quotes import clocks, path, quote
+from tests.estimators.senseless import of_own_orders
 
 ASK, BID = 0, 1
 WORLDS = 4 if INTERPRETED else 500
@@ -130,13 +131,7 @@ def test_intervals_cover():
 def test_anything_finite_stays_finite():
     rng = np.random.default_rng(6)
     wild = np.array([0.0, -1.0, 1e-300, 1e300, -1e300, 1e-4, 3e-4, 1.0, 1e9])
-    rows = np.zeros(2000, Observation)
-    rows["kind"] = rng.integers(0, len(KINDS), rows.size)
-    rows["now"] = np.sort(rng.integers(0, 10**12, rows.size))
-    rows["exch_ts"] = rng.integers(-(10**12), 10**12, rows.size)
-    for name in ("mid", "side", "distance", "own_distance"):
-        rows[name] = rng.choice(wild, rows[name].shape)
-    rows["own"] = rng.integers(-5, 40, (rows.size, 2))
+    rows = of_own_orders(rng, wild)
     fields = ("market_kappa", "market_kappa_sd", "markout_5s", "markout_5s_sd")
     given = {name: rng.choice(wild, rows.size) for name in fields}
     found = Driver("own_kappa").run(rows, given)

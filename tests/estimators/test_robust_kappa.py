@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import integrate, optimize
 
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import AGGRESSOR, CLOCK, Observation
 from simmm.jit import INTERPRETED
+from tests.estimators.senseless import ANY, CALLS, Call, as_observations
+from tests.outside import oracle
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLES = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 NS = 1_000_000_000
 HALF = 1e-4
 KAPPA = 8000.0
@@ -60,10 +56,7 @@ def expected(u, nu, f) -> float:
 
 
 def test_factor_of_consistency() -> None:
-    path = ORACLES / "c_gamma_kappa.json"
-    if not path.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    for nu, reweighted, _, half_student in json.loads(path.read_text())["robust_bias"]:
+    for nu, reweighted, _, half_student in oracle("c_gamma_kappa")["robust_bias"]:
         driver = Driver("robust_kappa", {"nu": nu, "prior_shape": 0.01, "visits": 4096})
         assert driver.state["factor"][0] == pytest.approx(half_student, rel=1e-6)
         points = (np.arange(4000) + 0.5) / 4000
@@ -212,22 +205,10 @@ def test_unknown_market_fades_straight_to_the_prior() -> None:
     assert found["robust_kappa_sd"][-1] / 5000.0 == pytest.approx(1.0, rel=1e-9)
 
 
-ANY = st.floats(allow_nan=True, allow_infinity=True)
-
-
 @settings(max_examples=30, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([CLOCK, AGGRESSOR]), ANY, ANY, ANY, ANY), min_size=1, max_size=40
-    ),
-    ANY,
-)
-def test_finite_whatever_comes(calls, alarms: float) -> None:
-    seen = np.zeros(len(calls), Observation)
-    for i, (kind, mid, half_spread, step, reach) in enumerate(calls):
-        seen[i]["kind"], seen[i]["now"] = kind, i * NS
-        seen[i]["mid"], seen[i]["half_spread"] = mid, half_spread
-        seen[i]["step"], seen[i]["reach"] = step, reach
+@given(CALLS, ANY)
+def test_finite_whatever_comes(calls: list[Call], alarms: float) -> None:
+    seen = as_observations(calls)
     found = Driver("robust_kappa").run(seen, {"changepoint_alarms": alarms})
     for name in found.dtype.names:
         if name.startswith("robust"):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,19 +13,15 @@ from simmm.estimators.volatility.volatility_filter import CAPACITY, systematic
 from simmm.math import stream_key
 from simmm.study.recovery.cases.volatility_filter import CASES, KNOWN, SECONDS, SIGMA
 from simmm.study.recovery.worlds.stochastic_volatility import Model, buckets
+from tests import outside
 
-ROOT = Path(__file__).resolve().parents[2]
-ORACLE = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "oracles"
 CASE = {case.name: case for case in CASES}
 MOST = 10 * SIGMA
 
 
 @pytest.fixture(scope="module")
 def oracle() -> dict[str, Any]:
-    path = ORACLE / "o_sv_filter.json"
-    if not path.is_file():
-        pytest.skip("no oracles here (oracles/ under SIMMM_SHARED)")
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    return dict(outside.oracle("o_sv_filter"))
 
 
 def key(seed: int) -> int:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from tests.outside import DATA
 from tests.peer.folders import MARKET, write_generated, write_recorded, write_schedules
 from tests.peer.replay import LIVE, WAS_FILLED, Ends, fill_schedule
 from tests.peer.unbounded import FEWER_THAN_NOBODY, HARDLY_ANYBODY
@@ -26,7 +27,6 @@ from tests.peer.unbounded import FEWER_THAN_NOBODY, HARDLY_ANYBODY
 ENTRY_NS = 5_000_000
 PEER_PYTHON = os.environ.get("SIMMM_PEER_PYTHON", "")
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "data"
 ROWS = 1_000_000
 
 #: Tape: schedules, longest life of an order in s, least fills over all schedules.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,15 @@ from simmm.study.estimates.data import NS, Recorded
 from simmm.study.estimates.page import page
 from simmm.study.estimates.run import FILE_NAME, load_estimates, study_estimates
 from simmm.study.estimates.scores import verdict
-from tests.contract.runs import ROOT
+from tests.outside import recorded_file
 
 NAME = "bitmex_XBTUSD_20200310"  # 12 minutes
-DATA = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "data"
 FAMILIES = {"variance", "reach", "arrivals", "price", "stretches", "fills"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = DATA / f"{NAME}.parquet"
-    if not source.is_file():
-        pytest.skip("no recordings here (data/ under SIMMM_SHARED)")
+    source = recorded_file(f"{NAME}.parquet")
     out = tmp_path_factory.mktemp("estimates")
     study_estimates([source], out=out, told=lambda event: None, say=lambda line: None)
     return out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,11 @@ from simmm.backtest import run
 from simmm.records import DEPTH, KIND_MASK
 from simmm.tape import convert, info
 from tests.contract import identity, poison
-from tests.contract.runs import ROOT, Outcome, digest, resolve
+from tests.contract.runs import Outcome, digest, resolve
 from tests.contract.runs import run as run_in_memory
 from tests.contract.tapes import read, write
+from tests.outside import recorded_file
 
-DATA = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "data"
 #: About 1,000 USD an order, ten orders at most.
 SIZES = {
     "hl_BTC_20250904": {"maker.max_position": 0.1, "strategy.order_size": 0.01},
@@ -32,9 +31,7 @@ HEAD_ROWS = 12_000
 def recording(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
-    source = DATA / f"{request.param}.parquet"
-    if not source.is_file():
-        pytest.skip("no recordings here (data/ under SIMMM_SHARED)")
+    source = recorded_file(f"{request.param}.parquet")
     target = tmp_path_factory.mktemp("recorded") / source.name
     convert(source, target)
     return target, SIZES[request.param]

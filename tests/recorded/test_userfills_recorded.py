@@ -6,10 +6,8 @@ And account states recorded in 2023: margin used, value and what is withdrawable
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -22,10 +20,9 @@ from simmm.rules import venue_rules
 from simmm.venue.fees import fee_product
 from simmm.venue.margin import CROSS, book_position, entry_px, initial, unrealised, value
 from simmm.venue_records import Account
-from tests.contract.runs import ROOT
 from tests.hand import record
+from tests.outside import DATA
 
-DATA = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "data"
 FILLS = DATA / "hl_userfills_real_2026.parquet"
 STATE = DATA / "raw" / "hyperliquid_info" / "get_user_state.yaml"
 SCHEDULE = venue_rules("hyperliquid", "BTC", "2026-06-15").fees

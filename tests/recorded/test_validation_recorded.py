@@ -5,9 +5,6 @@ Scored are orders that joined in 30 to 49.2 % of the hour of which the recording
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -17,8 +14,8 @@ from simmm.validation.result import Row, Validation
 from simmm.validation.rows import Rows, load
 from simmm.validation.run import BLOCK_NS, Settings, score, validate
 from simmm.validation.truth import read_orders
+from tests.outside import DATA, recorded_file
 
-DATA = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared") / "data"
 TAPE = DATA / "l2from_l3_cme_ESH4_20231225_h1.parquet"
 TRUTH = DATA / "truth_orders_cme_ESH4_20231225_h1.parquet"
 OTHER = DATA / "bitmex_XBTUSD_20200310.parquet"
@@ -128,7 +125,6 @@ def test_what_makes_real_victims_likely(rows: Rows, orders: np.ndarray) -> None:
 
 
 def test_the_truth_of_another_market() -> None:
-    if not OTHER.is_file():
-        pytest.skip("no recordings here (data/ under SIMMM_SHARED)")
+    recorded_file(OTHER.name)
     with pytest.raises(TapeError, match="truth_orders"):
         validate(OTHER, TRUTH)

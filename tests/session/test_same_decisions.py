@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from simmm.session.paper import Pace
 from simmm.session.verify import verify
 from simmm.tape import convert
 from tests.contract.cases import QUICK, Heads
-from tests.contract.runs import ROOT
+from tests.outside import recorded_file
 from tests.session.sessions import (
     Kind,
     Told,
@@ -26,7 +25,6 @@ from tests.session.sessions import (
     resolve,
 )
 
-DATA = Path(os.environ.get("SIMMM_SHARED") or ROOT.parent / "shared") / "data"
 EVERYTHING = ("fills", "orders", "intents", "equity", "beliefs", "mids")
 ON_PACKET = {
     **QUICK,
@@ -104,9 +102,7 @@ def recording(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
     """A recorded tape, and orders of a size that suits it."""
-    source = DATA / f"{request.param}.parquet"
-    if not source.is_file():
-        pytest.skip("no recordings here (data/ under SIMMM_SHARED)")
+    source = recorded_file(f"{request.param}.parquet")
     target = tmp_path_factory.mktemp("recorded") / source.name
     convert(source, target)
     return target, {**QUICK_RECORDED, **RECORDED[request.param]}

@@ -18,6 +18,7 @@ from simmm.report.compare.page import default_name, page
 from simmm.report.compare.schema import Comparison
 from simmm.report.compare.terminal import render
 from simmm.report.words import MINUS
+from tests.page_fields import exactly, shown_fields, value_at
 from tests.unit.report_fixture import drawn_run, write_run
 from tests.unit.test_compare import edit, figure, twins
 
@@ -105,13 +106,10 @@ def test_the_html_page_loads_nothing_and_holds_the_numbers(found):
     assert not re.search(r"""(?:src|href)=["'](?!#)""", content)
     assert "https://" not in content
     assert "</script><b>" not in content
-    fields = re.findall(r'data-field="([^"]+)" data-value="([^"]*)"', content)
+    fields = shown_fields(content)
     plain = msgspec.to_builtins(found)
-    for path, shown in fields:
-        value = plain
-        for name in path.split("."):
-            value = value[int(name)] if name.isdigit() else value[name]
-        assert html.unescape(shown) == ("" if value is None else repr(value)), path
+    for path, shown, _ in fields:
+        assert html.unescape(shown) == exactly(value_at(plain, path)), path
     assert len(fields) == 3 * sum(len(group.figures) for group in found.groups)
     for words in (*found.verdict.sentences, *found.notes, found.agreements[0].first_row.a):
         assert html.escape(words) in content

@@ -1,25 +1,18 @@
 """GLFT's closed form against its own limits, the exact problem, and reference figures."""
 
-import json
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.linalg import eigh_tridiagonal
 
 from simmm.quoting.glft import arrival_after_fee, distances, half_spread_and_skew
-
-SHARED = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared")
-ORACLE = SHARED / "oracles" / "a_glft.json"
+from tests import outside
 
 
 @pytest.fixture(scope="module")
 def oracle():
-    if not ORACLE.is_file():
-        pytest.skip("no reference vectors here (oracles/a_glft.json under SIMMM_SHARED)")
-    return json.loads(ORACLE.read_text())
+    return outside.oracle("a_glft")
 
 
 def test_reference_sets(oracle):

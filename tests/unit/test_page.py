@@ -17,6 +17,7 @@ from simmm.report.files import PAGE_NAME
 from simmm.report.page import course, pack, page, shell, write_page
 from simmm.report.schema import Estimate, Late, OtherKnowledge, Session
 from simmm.report.tables import read_run
+from tests.page_fields import shown_fields, wrong_fields
 from tests.unit.report_fixture import START, S, drawn_rows, drawn_run, write_run
 
 _TYPES = {"u1": "<u1", "u2": "<u2", "u4": "<u4", "f4": "<f4", "f8": "<f8"}
@@ -182,14 +183,9 @@ def test_empty_tables_have_a_page(tmp_path):
 
 def test_figures_of_the_report_stand_in_the_page(folder):
     text = (folder / PAGE_NAME).read_text()
-    shown = dict(re.findall(r'data-field="([^"]+)" data-value="([^"]*)"', text))
     report = json.loads((folder / "report.json").read_bytes())
-    assert len(shown) > 60
-    for path, value in shown.items():
-        node = report
-        for name in path.split("."):
-            node = node[int(name)] if isinstance(node, list) else node[name]
-        assert value == ("" if node is None else repr(node)), path
+    assert len({one.path for one in shown_fields(text)}) > 60
+    assert wrong_fields(text, report) == []
 
 
 def test_a_session_stands_beside_itself_under_the_tape(folder):

@@ -10,6 +10,7 @@ import pytest
 
 from simmm.report import write
 from simmm.report.files import PAGE_NAME
+from tests.page_fields import shown_fields, value_at
 from tests.unit.account_fixture import account_run
 from tests.unit.report_fixture import START, S, drawn_run, write_run
 
@@ -119,12 +120,9 @@ def test_the_page_runs_without_an_error(seen):
 
 def test_the_figures_shown_are_those_of_the_report(seen):
     dom, report = seen
-    shown = re.findall(r'data-field="([^"]+)" data-value="([^"]*)"[^>]*>([^<]*)<', dom)
     compared = set()
-    for path, _, text in shown:
-        node = report
-        for name in path.split("."):
-            node = node[int(name)] if isinstance(node, list) else node[name]
+    for path, _, text in shown_fields(dom):
+        node = value_at(report, path)
         if node is None:
             assert text == "–", path
         elif not re.search(r"[a-zµ]", text.replace("e", "")):

@@ -10,9 +10,10 @@ import pytest
 from rich.console import Console
 
 from simmm.report import build, load, write
-from simmm.report.estimate import Estimate
-from simmm.report.estimates import Estimates, alarms, estimates, warm_up
-from simmm.report.estimator_scores import (
+from simmm.report.belief_table import BeliefTable, alarms, belief_table, warm_up
+from simmm.report.figure import Estimate
+from simmm.report.files import PAGE_NAME
+from simmm.report.fill_forecasts import (
     adverse_fills,
     buckets,
     decay,
@@ -20,7 +21,6 @@ from simmm.report.estimator_scores import (
     share_of,
     toxicity_before,
 )
-from simmm.report.files import PAGE_NAME
 from simmm.report.markouts import Edges
 from simmm.report.payments import NOT_MAKER
 from simmm.report.tables import read_run
@@ -97,7 +97,7 @@ def panel(text, chart, title):
 
 
 def test_a_fill_is_joined_with_what_was_written_before_it():
-    found = Estimates({"now_ns": np.array([10, 20, 30]), "x": np.array([1.0, 2.0, 3.0]),
+    found = BeliefTable({"now_ns": np.array([10, 20, 30]), "x": np.array([1.0, 2.0, 3.0]),
                        "x_age_ns": np.array([-1, 0, 5])})  # fmt: skip
     told = found.before("x", np.array([5, 10, 11, 20, 21, 30, 31]))
     np.testing.assert_array_equal(told, [np.nan] * 4 + [2.0, 2.0, 3.0])
@@ -105,7 +105,7 @@ def test_a_fill_is_joined_with_what_was_written_before_it():
 
 def test_what_is_written_from_a_fill_on_changes_nothing_for_it(folder, tmp_path):
     run = read_run(folder)
-    found = estimates(run)
+    found = belief_table(run)
     before = toxicity_before(run, found)
     adverse, judged, _ = adverse_fills(run, found, "toxicity")
     k = len(run.fills["ts"]) // 2
@@ -117,23 +117,23 @@ def test_what_is_written_from_a_fill_on_changes_nothing_for_it(folder, tmp_path)
                 values[table["now_ns"] >= at] = 7 if values.dtype.kind == "f" else 0
 
     other = read_run(written(tmp_path / "run", poison))
-    after = toxicity_before(other, estimates(other))
+    after = toxicity_before(other, belief_table(other))
     np.testing.assert_array_equal(after[: k + 1], before[: k + 1])
     assert np.any(after[k + 1 :] != before[k + 1 :])
-    changed, rated, _ = adverse_fills(other, estimates(other), "toxicity")
+    changed, rated, _ = adverse_fills(other, belief_table(other), "toxicity")
     np.testing.assert_array_equal((changed & rated)[: k + 1], (adverse & judged)[: k + 1])
 
 
 def test_fills_before_any_toxicity_are_in_no_bucket(folder):
     run = read_run(folder)
-    known = np.isfinite(toxicity_before(run, estimates(run)))
+    known = np.isfinite(toxicity_before(run, belief_table(run)))
     since = run.fills["ts"] > START - WARM_UP * S + 4 * EVERY * S + S // 4
     np.testing.assert_array_equal(known, since)
 
 
 def test_buckets_are_terciles_and_their_markouts_those_of_the_report(folder, tmp_path):
     run = read_run(folder)
-    told = buckets(run, estimates(run))
+    told = buckets(run, belief_table(run))
     assert [b.name for b in told] == ["low", "middle", "high"]
     assert max(b.fills for b in told) - min(b.fills for b in told) <= 2
     assert all(a.high < b.low for a, b in pairwise(told))
@@ -144,7 +144,7 @@ def test_buckets_are_terciles_and_their_markouts_those_of_the_report(folder, tmp
             table[f"toxicity_{side}_age_ns"][:] = 0
 
     same = read_run(written(tmp_path / "run", alike))
-    (only,) = buckets(same, estimates(same))
+    (only,) = buckets(same, belief_table(same))
     edges = Edges(same)
     edge, known = edges.at(5.0)
     maker = (same.fills["marks"] & NOT_MAKER) == 0
@@ -164,7 +164,7 @@ def test_toxicity_that_knows_the_outcome_sorts_the_buckets(folder, tmp_path):
             lost = -edge[mine][np.minimum(at, np.count_nonzero(mine) - 1)]
             table[name][:] = 1 / (1 + np.exp(-np.clip(lost, -30, 30)))
 
-    told = buckets(run, estimates(read_run(written(tmp_path / "run", foresee))))
+    told = buckets(run, belief_table(read_run(written(tmp_path / "run", foresee))))
     assert told[0].edge.value > told[2].edge.value + 1
     assert told[0].adverse.value < told[2].adverse.value
 
@@ -180,7 +180,7 @@ def test_shares_have_an_interval_even_if_all_are_alike():
 
 def test_the_fit_over_depth_is_the_formula_of_its_beliefs(folder):
     run = read_run(folder)
-    found = estimates(run)
+    found = belief_table(run)
     told = decay(run, found)
     for at, fit in zip(told.at, told.fit, strict=True):
         part = 0.3 * np.exp(-at * 1e-4 / 5e-4)
@@ -204,7 +204,7 @@ def test_depth_is_counted_from_the_touch_of_the_sample_before():
 
 def test_alarms_are_stretches_with_their_cause(folder):
     run = read_run(folder)
-    told = {kind: [a for a in alarms(estimates(run), run.info.period.end_ns) if a.kind == kind]
+    told = {kind: [a for a in alarms(belief_table(run), run.info.period.end_ns) if a.kind == kind]
             for kind in ("cascade", "changepoint", "fill_starved", "kappa_stagnant")}  # fmt: skip
     first = START - WARM_UP * S + S // 4
     (cascade,) = told["cascade"]
@@ -217,14 +217,14 @@ def test_alarms_are_stretches_with_their_cause(folder):
 
 
 def test_an_alarm_that_stands_at_the_end_lasts_to_it():
-    found = Estimates({"now_ns": np.array([10, 20]), "fill_starved": np.array([0.0, 1.0]),
+    found = BeliefTable({"now_ns": np.array([10, 20]), "fill_starved": np.array([0.0, 1.0]),
                        "fill_starved_age_ns": np.array([0, 0])})  # fmt: skip
     assert [(a.start_ns, a.end_ns) for a in alarms(found, 33)] == [(20, 33)]
 
 
 def test_warm_up_tells_when_and_why(folder):
     run = read_run(folder)
-    told = warm_up(run, estimates(run))
+    told = warm_up(run, belief_table(run))
     assert told.warm_s == pytest.approx(60.25)
     assert told.enough_s == pytest.approx(150.25)
     text = (folder / PAGE_NAME).read_text()

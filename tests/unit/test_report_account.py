@@ -17,6 +17,7 @@ from simmm.report.page import page
 from simmm.report.page.counted import latency_chart
 from simmm.report.tables import read_run
 from simmm.report.terminal import render
+from tests.page_fields import exactly, shown_fields, value_at
 from tests.unit.account_fixture import DEPOSIT, DRAWS, LATENCY, account_run
 from tests.unit.report_fixture import drawn_run, rules
 
@@ -245,17 +246,12 @@ def test_figures_of_the_page_are_those_of_the_report(folder):
     values = json.loads((folder / "report.json").read_text())
     text = (folder / "report.html").read_text()
     names = ("place", "reliability", "fees", "orders.refusals")
-    fields = [
-        (path, exact)
-        for path, exact in re.findall(r'data-field="([^"]+)" data-value="([^"]*)"', text)
-        if path.startswith(names)
-    ]
-    assert {path.split(".")[0] for path, _ in fields} == {"place", "reliability", "fees", "orders"}
-    for path, exact in fields:
-        value = values
-        for name in path.split(".") if "refusals" not in path else path.split(".", 2):
-            value = value[int(name)] if name.isdigit() else value[name]
-        assert exact == ("" if value is None else repr(value)), path
+    fields = [one for one in shown_fields(text) if one.path.startswith(names)]
+    sections = {one.path.split(".")[0] for one in fields}
+    assert sections == {"place", "reliability", "fees", "orders"}
+    for path, exact, _ in fields:
+        value = value_at(values, path, dots=2 if "refusals" in path else -1)
+        assert exact == exactly(value), path
 
 
 def test_a_run_without_any_of_it_says_so_in_a_line_each(tmp_path):

@@ -16,7 +16,7 @@ from simmm.estimators.observation import AGGRESSOR, KINDS
 from simmm.study import cost as study
 from simmm.study.cost import Costs, _again, study_cost
 from simmm.study.cost_terminal import render
-from simmm.study.stream import observed
+from simmm.study.generated_observations import observed
 
 NAME = "heavy_tail"
 

@@ -28,6 +28,7 @@ from simmm.study.fills_page import page
 from simmm.study.fills_terminal import render
 from simmm.study.fills_words import sentences
 from simmm.study.latency import slower
+from tests.page_fields import shown_fields, wrong_fields
 from tests.unit.test_page_browser import BROWSER, opened, root_of
 
 OPTIONS = {"end": 600.0}  # seconds of the tape; the first 300 warm up
@@ -166,14 +167,8 @@ def test_the_page_shows_what_the_file_holds_and_loads_nothing(study):
     found, folder = study
     text = (folder / "study.html").read_text()
     assert not re.search(r"(src|href)=\"(?!#)", text)
-    values = msgspec.to_builtins(found)
-    fields = re.findall(r'data-field="([^"]+)" data-value="([^"]*)"', text)
-    assert len(fields) > 40
-    for path, exact in fields:
-        value = values
-        for name in path.split("."):
-            value = value[int(name)] if name.isdigit() else value[name]
-        assert exact == ("" if value is None else repr(value)), path
+    assert len(shown_fields(text)) > 40
+    assert wrong_fields(text, msgspec.to_builtins(found)) == []
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser to open the page with")

@@ -3,38 +3,23 @@
 import math
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from scipy import optimize, stats
 
 from simmm.errors import ScenarioError
 from simmm.records import AGGRESSOR_END, BUY, DEPTH, FIRST, KIND_MASK, SNAPSHOT, TRADE
+from simmm.tape.synthetic.columns import START_TS
 from simmm.tape.synthetic.generators import generate_of, parameters_of
-from simmm.tape.synthetic.hawkes import START_TS, Hawkes, generate
+from simmm.tape.synthetic.hawkes import Hawkes, generate
 from simmm.tape.validation import validate
-from simmm.tape.writer import TapeWriter
+from tests.unit.synthetic_fixture import columns, made
 
 HOURS = 3.0
 
 
-def made(folder, seed=1, **overrides):
-    """Build a tape and return its path and truth."""
-    parameters = Hawkes(**{"hours": HOURS, **overrides})
-    path = folder / "hawkes.parquet"
-    with TapeWriter(path, parameters.market) as writer:
-        truth = generate(parameters, seed, writer)
-        writer.truth.update(truth)
-    return path, truth
-
-
-def columns(path):
-    table = pq.read_table(path)
-    return {name: table[name].to_numpy() for name in table.column_names}
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    path, truth = made(tmp_path_factory.mktemp("hawkes"))
+    path, truth = made(tmp_path_factory.mktemp("hawkes") / "tape", "hawkes", hours=HOURS)
     return path, truth, columns(path)
 
 
@@ -129,7 +114,7 @@ def test_greatest_likelihood_finds_the_truth(world):
 
 
 def test_without_branching_it_is_poisson(tmp_path):
-    path, truth = made(tmp_path, branching=0.0, base=1.0)
+    path, truth = made(tmp_path / "tape", "hawkes", hours=HOURS, branching=0.0, base=1.0)
     times, _, _ = aggressors(columns(path))
     assert stats.kstest(np.diff(times), "expon").pvalue > 0.01
     assert truth["arrival"] == pytest.approx(0.5 * math.exp(0.2))
@@ -140,7 +125,7 @@ def test_sides_follow_each_other(world, tmp_path):
     _, side, _ = aggressors(tape)
     same = np.mean(side[1:] == side[:-1])
     assert abs(same - 0.65) < 3.0 * math.sqrt(0.65 * 0.35 / len(side))
-    path, _ = made(tmp_path, follow=0.0)
+    path, _ = made(tmp_path / "tape", "hawkes", hours=HOURS, follow=0.0)
     _, side, _ = aggressors(columns(path))
     assert abs(np.mean(side[1:] == side[:-1]) - 0.5) < 3.0 * 0.5 / math.sqrt(len(side))
 
@@ -206,16 +191,6 @@ def test_prints_take_level_after_level(world):
     assert set(tape["qty"][trade][~end]) == {1000}
     inside = np.diff(ts) == 0
     assert np.all(np.where(buy[1:], np.diff(px), -np.diff(px))[inside] > 0)
-
-
-def test_seeds_differ_and_repeat(tmp_path):
-    digests = []
-    for number, seed in enumerate((1, 1, 2)):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        path, _ = made(folder, seed=seed, hours=0.2)
-        digests.append(columns(path)["px"].tobytes())
-    assert digests[0] == digests[1] != digests[2]
 
 
 @pytest.mark.parametrize(

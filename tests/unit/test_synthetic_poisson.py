@@ -3,32 +3,16 @@
 import math
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from simmm.errors import ScenarioError
 from simmm.records import AGGRESSOR_END, BUY, FIRST, KIND_MASK, SNAPSHOT, TRADE
-from simmm.tape.synthetic.generators import generate_of, parameters_of
-from simmm.tape.synthetic.poisson import START_TS
+from simmm.tape.synthetic.columns import START_TS
+from simmm.tape.synthetic.generators import parameters_of
 from simmm.tape.validation import validate
-from simmm.tape.writer import TapeWriter
+from tests.unit.synthetic_fixture import columns, made
 
 HOURS = 6.0
-
-
-def made(folder, seed=1, **overrides):
-    """Build a tape and return its path and truth."""
-    parameters = parameters_of("poisson", "", {"hours": HOURS, **overrides})
-    path = folder / "poisson.parquet"
-    with TapeWriter(path, parameters.market) as writer:
-        truth = generate_of("poisson")(parameters, seed, writer)
-        writer.truth.update(truth)
-    return path, truth
-
-
-def columns(path):
-    table = pq.read_table(path)
-    return {name: table[name].to_numpy() for name in table.column_names}
 
 
 def mids(tape):
@@ -41,7 +25,9 @@ def mids(tape):
 
 @pytest.fixture(scope="module", params=[0.0, 1e-4], ids=["still", "moving"])
 def world(request, tmp_path_factory):
-    path, truth = made(tmp_path_factory.mktemp("poisson"), sigma=request.param)
+    path, truth = made(
+        tmp_path_factory.mktemp("poisson") / "tape", "poisson", hours=HOURS, sigma=request.param
+    )
     return path, truth, columns(path)
 
 
@@ -80,7 +66,7 @@ def test_aggressors_take_all_shown_before_their_last_price(world):
 
 
 def test_variance_is_sigma_squared(tmp_path):
-    path, truth = made(tmp_path, sigma=2e-4)
+    path, truth = made(tmp_path / "tape", "poisson", hours=HOURS, sigma=2e-4)
     ts, mid = mids(columns(path))
     jumps = np.diff(mid)
     assert set(np.unique(jumps[jumps != 0])) == {-1, 1}
@@ -99,16 +85,6 @@ def test_levels_in_between_are_shown_empty(world):
     asks = tape["px"][one & (tape["tag"] & BUY == 0)]
     assert bids.tolist() == [9999, 9996, 9993, 9990, 9987, 9984, 9981, 9978]
     assert asks.tolist() == [10001, 10002, 10005, 10008, 10011, 10014, 10017, 10020]
-
-
-def test_seeds_differ_and_repeat(tmp_path):
-    digests = []
-    for number, seed in enumerate((1, 1, 2)):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        path, _ = made(folder, seed=seed, hours=0.2)
-        digests.append(columns(path)["px"].tobytes())
-    assert digests[0] == digests[1] != digests[2]
 
 
 @pytest.mark.parametrize(

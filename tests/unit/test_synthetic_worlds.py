@@ -28,20 +28,7 @@ from simmm.tape.synthetic.comparison import compare
 from simmm.tape.synthetic.generators import generate_of, parameters_of
 from simmm.tape.validation import validate
 from simmm.tape.writer import TapeWriter
-
-
-def made(path, generator, preset, seed=1, **overrides):
-    """Build a tape; return its columns, truth and digest."""
-    parameters = parameters_of(generator, preset, overrides)
-    with TapeWriter(path, parameters.market) as writer:
-        truth = generate_of(generator)(parameters, seed, writer)
-    writer.truth.update(truth)
-    return path, truth
-
-
-def columns(path):
-    table = pq.read_table(path)
-    return {name: table[name].to_numpy() for name in table.column_names}
+from tests.unit.synthetic_fixture import columns, made
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +46,15 @@ def calm(request, folder):
 def cascade(folder):
     path, truth = made(folder / "cascade", "cascade", "hl_btc", hours=0.5, triggers_s=[600.0])
     return path, truth, columns(path)
+
+
+@pytest.mark.parametrize("generator", ["poisson", "hawkes"])
+def test_seeds_differ_and_repeat(generator, tmp_path):
+    prices = []
+    for number, seed in enumerate((1, 1, 2)):
+        path, _ = made(tmp_path / f"{number}.parquet", generator, seed=seed, hours=0.2)
+        prices.append(columns(path)["px"].tobytes())
+    assert prices[0] == prices[1] != prices[2]
 
 
 def test_preset_resembles_the_recording(calm):

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 from bisect import bisect_right
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,23 @@ import pytest
 
 from simmm.cli.main import main
 from simmm.tape import Conversion, convert, scan, validate
+from tests.outside import recorded_file
 
-SHARED = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared")
-RAW = SHARED / "data" / "raw" / "binance_usdm_ws_btcusdt_20240808.gz"
+RAW = "raw/binance_usdm_ws_btcusdt_20240808.gz"
 MS = 1_000_000
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Conversion:
-    if not RAW.is_file():
-        pytest.skip("no recordings here (data/ under SIMMM_SHARED)")
-    return convert(RAW, tmp_path_factory.mktemp("binance") / "tape.parquet")
+    return convert(
+        recorded_file(RAW),
+        tmp_path_factory.mktemp("binance") / "tape.parquet",
+    )
 
 
 @pytest.fixture(scope="module")
 def sent(recorded: Conversion) -> list[dict[str, Any]]:
-    with gzip.open(RAW, "rt") as file:
+    with gzip.open(recorded_file(RAW), "rt") as file:
         frames = [json.loads(text.split(" ", 1)[1]) for text in file]
     return [frame.get("data", frame) for frame in frames]
 

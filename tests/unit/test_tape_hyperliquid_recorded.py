@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,22 @@ import pytest
 
 from simmm.cli.main import main
 from simmm.tape import Conversion, convert, scan, validate
+from tests.outside import recorded_file
 
-SHARED = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared")
-RAW = SHARED / "data" / "raw" / "hyperliquid_ws_btc_20250126.gz"
+RAW = "raw/hyperliquid_ws_btc_20250126.gz"
 MS = 1_000_000
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Conversion:
-    if not RAW.is_file():
-        pytest.skip("no recordings here (data/ under SIMMM_SHARED)")
-    return convert(RAW, tmp_path_factory.mktemp("hl") / "tape.parquet")
+    return convert(
+        recorded_file(RAW),
+        tmp_path_factory.mktemp("hl") / "tape.parquet",
+    )
 
 
 def raw_messages() -> list[tuple[int, dict[str, Any]]]:
-    with gzip.open(RAW, "rt") as file:
+    with gzip.open(recorded_file(RAW), "rt") as file:
         split = (text.split(" ", 1) for text in file)
         return [(int(stamp), json.loads(body)) for stamp, body in split]
 

@@ -1,13 +1,10 @@
 """Recorded tapes: they import, validate, and measure what others measured on them."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from simmm.tape import Conversion, Statistics, convert, describe, validate
+from tests.outside import recorded_file
 
-DATA = Path(os.environ.get("SIMMM_SHARED") or Path(__file__).parents[3] / "shared") / "data"
 SPREAD, TOUCH, VOLATILITY, KAPPA = 0.05, 0.05, 0.25, 1.5
 
 #: tick bps, trades/s, aggressors/s, spread, one tick, vol 1 s, vol 10 s, touch, aggressor median
@@ -53,9 +50,7 @@ WARNINGS = {
 def recorded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Conversion]:
-    source = DATA / f"{request.param}.parquet"
-    if not source.is_file():
-        pytest.skip("no recordings here (data/ under SIMMM_SHARED)")
+    source = recorded_file(f"{request.param}.parquet")
     return request.param, convert(source, tmp_path_factory.mktemp("tape") / "tape.parquet")
 
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 from html import unescape
 
 import msgspec
@@ -11,6 +10,7 @@ from rich.console import Console
 
 from simmm.validation import page, shown, terminal
 from simmm.validation.result import Validation, to_json
+from tests.page_fields import shown_fields, value_at
 from tests.unit.validation_fixture import validation
 
 
@@ -66,12 +66,10 @@ def test_figures_of_the_page_are_those_of_the_json_file() -> None:
     result = validation()
     whole = json.loads(to_json(result))
     text = page.page(result)
-    found = re.findall(r'data-field="([^"]+)" data-value="([^"]*)"[^>]*>([^<]*)<', text)
+    found = shown_fields(text)
     assert len(found) > 200
     for path, exact, told in found:
-        value = whole
-        for part in path.split("."):
-            value = value[int(part)] if isinstance(value, list) else value[part]
+        value = value_at(whole, path)
         assert float(exact) == value
         digits = unescape(told).replace("−", "-").replace(",", "")
         decimals = len(digits.partition(".")[2])

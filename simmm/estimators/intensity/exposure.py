@@ -42,6 +42,7 @@ import numpy as np
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.intensity.quoted import (
     CLASSES,
+    EXPOSURE_PARAMETERS,
     SEEN,
     best_arrival,
     clear,
@@ -70,23 +71,7 @@ PARAMETERS = parameters(
     prior_shape=Parameter(
         2.0, "fills", "shape of the prior; 0: flat in ln kappa", low=0.0, high=1e6
     ),
-    prior_arrival=Parameter(
-        0.1, "1/s", "median of the prior of A, per side", low=1e-9, high=1e6, time_power=-1.0
-    ),
-    prior_arrival_log_sd=Parameter(
-        2.0, "", "standard deviation of ln A in the prior", low=0.01, high=1e4
-    ),
-    half_life_s=Parameter(
-        3600.0, "s", "time quoted that halves weights; 0: none", low=0.0, high=1e9, time_power=1.0
-    ),
-    nearest=Parameter(1e-5, "fraction", "upper end of the first class", low=1e-9, high=1e-2),
-    farthest=Parameter(0.1, "fraction", "lower end of the last class", low=2e-2, high=1.0),
-    longest_s=Parameter(
-        60.0, "s", "longest time between ticks that counts", low=1e-3, high=1e6, time_power=1.0
-    ),
-    refit_s=Parameter(
-        5.0, "s", "between fits, if no fill comes", low=0.0, high=1e6, time_power=1.0
-    ),
+    **EXPOSURE_PARAMETERS,
     steps=Parameter(4, "", "Newton steps of a fit, at most", low=1, high=50),
 )
 

@@ -14,11 +14,33 @@ from __future__ import annotations
 from typing import Any
 
 from simmm.distributions import gamma_quantile
+from simmm.estimators.declare import Parameter
 from simmm.estimators.observation import OWN
 from simmm.jit import kernel
 from simmm.math import clip, exp, floor_int, log
 
 CLASSES = 64  # the first is everything nearer than `nearest`, the last everything farther
+
+#: Parameters of an estimator that fits the likelihood: the prior of A, forgetting, classes, fits.
+EXPOSURE_PARAMETERS = {
+    "prior_arrival": Parameter(
+        0.1, "1/s", "median of the prior of A, per side", low=1e-9, high=1e6, time_power=-1.0
+    ),
+    "prior_arrival_log_sd": Parameter(
+        2.0, "", "standard deviation of ln A in the prior", low=0.01, high=1e4
+    ),
+    "half_life_s": Parameter(
+        3600.0, "s", "time quoted that halves weights; 0: none", low=0.0, high=1e9, time_power=1.0
+    ),
+    "nearest": Parameter(1e-5, "fraction", "upper end of the first class", low=1e-9, high=1e-2),
+    "farthest": Parameter(0.1, "fraction", "lower end of the last class", low=2e-2, high=1.0),
+    "longest_s": Parameter(
+        60.0, "s", "longest time between ticks that counts", low=1e-3, high=1e6, time_power=1.0
+    ),
+    "refit_s": Parameter(
+        5.0, "s", "between fits, if no fill comes", low=0.0, high=1e6, time_power=1.0
+    ),
+}
 
 #: Fields of a state that follows own orders from tick to tick and fills of one aggressor.
 SEEN = [

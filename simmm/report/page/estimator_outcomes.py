@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from simmm.report.estimates import Estimates
-from simmm.report.estimator_scores import Bucket, buckets, decay
+from simmm.report.belief_table import BeliefTable
+from simmm.report.fill_forecasts import Bucket, buckets, decay
 from simmm.report.page.shell import Html, chart, table, tag
 from simmm.report.schema import Estimate
 from simmm.report.tables import Run
 from simmm.report.words import fixed, percent
 
 
-def figures(run: Run, found: Estimates, charts: dict[str, Any]) -> list[Html]:
+def figures(run: Run, found: BeliefTable, charts: dict[str, Any]) -> list[Html]:
     """Both figures; where there is nothing, the reason."""
     made, words, below = toxicity_chart(run, found)
     first = _figure("toxicity", "Markout by toxicity", made, words, charts, below)
@@ -30,7 +30,7 @@ def _figure(
     return tag("div", chart(name, title, words), below)
 
 
-def toxicity_chart(run: Run, found: Estimates) -> tuple[dict[str, Any] | None, str, Html]:
+def toxicity_chart(run: Run, found: BeliefTable) -> tuple[dict[str, Any] | None, str, Html]:
     """Markouts of the buckets, the sentence, and a table of forecast and outcome."""
     told = buckets(run, found)
     if not told:
@@ -83,7 +83,7 @@ def _toxicity_words(told: list[Bucket]) -> str:
     )
 
 
-def decay_chart(run: Run, found: Estimates) -> tuple[dict[str, Any] | None, str]:
+def decay_chart(run: Run, found: BeliefTable) -> tuple[dict[str, Any] | None, str]:
     """The curve over what own fills show, and its sentence."""
     made = decay(run, found)
     if made is None:

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from simmm.estimators.catalogue import ESTIMATORS
-from simmm.report.estimated import kappa_weights
-from simmm.report.estimates import (
+from simmm.report.belief_table import (
     Alarm,
-    Estimates,
+    BeliefTable,
     WarmUp,
     beliefs_of,
     cause,
     change_points,
     truth_of,
 )
+from simmm.report.estimator_summary import kappa_weights
 from simmm.report.page.shell import Html, figure, table, tag
 from simmm.report.tables import Run
 from simmm.report.words import MINUS, duration, fixed, percent
@@ -40,7 +40,7 @@ def number(value: float | None, figures: int = 3) -> str:
     return f"{MINUS if value < 0 else ''}{abs(value):.{figures}g}"
 
 
-def last(found: Estimates, name: str, factor: float = 1.0) -> str:
+def last(found: BeliefTable, name: str, factor: float = 1.0) -> str:
     """The last value of a belief with its interval, such as ``1.2 (1.0 to 1.4)``."""
     if not found.has(name):
         return "unknown"
@@ -53,7 +53,7 @@ def last(found: Estimates, name: str, factor: float = 1.0) -> str:
     return f"{text} ({low} to {high})"
 
 
-def held(found: Estimates, name: str, truth: np.ndarray | None, quote_ns: int) -> str:
+def held(found: BeliefTable, name: str, truth: np.ndarray | None, quote_ns: int) -> str:
     """How often the 95 % interval held the truth, as the end of a sentence."""
     bounds = found.interval(name)
     if truth is None or bounds is None:
@@ -66,11 +66,11 @@ def held(found: Estimates, name: str, truth: np.ndarray | None, quote_ns: int) -
     return f", and its interval held the truth in {percent(share, 0)} of the rows while quoting"
 
 
-def _told(run: Run, found: Estimates, name: str) -> str:
+def _told(run: Run, found: BeliefTable, name: str) -> str:
     return held(found, name, truth_of(run, name, found.ts), run.info.period.quote_start_ns)
 
 
-def warm(run: Run, found: Estimates, ended: WarmUp | None) -> str:
+def warm(run: Run, found: BeliefTable, ended: WarmUp | None) -> str:
     """When it became warm and why, and what had data when."""
     start, names = run.info.period.t0_ns, beliefs_of(found)
     if ended is None:
@@ -100,11 +100,11 @@ def _after(seconds: float) -> str:
     return f"after {duration(seconds)}" if seconds > 0 else "from the start"
 
 
-def _interval(found: Estimates) -> float:
+def _interval(found: BeliefTable) -> float:
     return float(np.median(np.diff(found.ts))) / 1e9 if len(found.ts) > 1 else 0.0
 
 
-def alarms(run: Run, found: Estimates, told: list[Alarm]) -> str:
+def alarms(run: Run, found: BeliefTable, told: list[Alarm]) -> str:
     """How many alarms of each kind, and how long they stood."""
     if not told:
         return "No alarm: no cascade, no change point, never starved of fills, kappa not stagnant."
@@ -130,7 +130,7 @@ def alarms(run: Run, found: Estimates, told: list[Alarm]) -> str:
     return f"{', '.join(said)[:1].upper()}{', '.join(said)[1:]}."
 
 
-def volatility(run: Run, found: Estimates) -> str:
+def volatility(run: Run, found: BeliefTable) -> str:
     """The sentence on volatility."""
     told = f"sigma ended at {last(found, 'sigma', 1e4)} bps / √s{_told(run, found, 'sigma')}"
     if found.has("sigma_effective"):
@@ -141,7 +141,7 @@ def volatility(run: Run, found: Estimates) -> str:
     return f"{told}."
 
 
-def intensity(run: Run, found: Estimates) -> str:
+def intensity(run: Run, found: BeliefTable) -> str:
     """The sentence on kappa, its sources, and arrivals."""
     told = f"kappa ended at {last(found, 'kappa')}{_told(run, found, 'kappa')}"
     ends = kappa_weights(found)
@@ -151,13 +151,13 @@ def intensity(run: Run, found: Estimates) -> str:
     return f"{told}."
 
 
-def flow(run: Run, found: Estimates) -> str:
+def flow(run: Run, found: BeliefTable) -> str:
     """The sentence on the flow of aggressors and where it drives the price."""
     told = f"each aggressor was believed to bring {last(found, 'hawkes_branching')} others"
     return f"{told[:1].upper()}{told[1:]}{_told(run, found, 'hawkes_branching')}."
 
 
-def changes(run: Run, found: Estimates) -> str:
+def changes(run: Run, found: BeliefTable) -> str:
     """The sentence on change points."""
     count = change_points(found)
     told = f"{count} alarm{'' if count == 1 else 's'} of a change, in volatility or reach"
@@ -166,7 +166,7 @@ def changes(run: Run, found: Estimates) -> str:
     return f"{told[:1].upper()}{told[1:]}."
 
 
-def outcomes(run: Run, found: Estimates) -> str:
+def outcomes(run: Run, found: BeliefTable) -> str:
     """The sentence on what followed own fills, as the maker itself counted it."""
     told = (
         f"five seconds after a fill the mid had moved {last(found, 'markout_5s', 1e4)} bps its way"
@@ -179,7 +179,7 @@ def outcomes(run: Run, found: Estimates) -> str:
     return f"{told[:1].upper()}{told[1:]}."
 
 
-def all_beliefs(run: Run, found: Estimates) -> tuple[Html, dict[str, Any]]:
+def all_beliefs(run: Run, found: BeliefTable) -> tuple[Html, dict[str, Any]]:
     """Every belief at the end of the run, with interval, age and first data; folded."""
     rows: list[list[object]] = []
     plain: list[list[object]] = []

@@ -6,7 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simmm.report.estimates import KAPPA_SOURCES, Estimates, alarms, estimates, truth_of, warm_up
+from simmm.report.belief_table import (
+    KAPPA_SOURCES,
+    BeliefTable,
+    alarms,
+    belief_table,
+    truth_of,
+    warm_up,
+)
 from simmm.report.page import estimator_outcomes as outcomes
 from simmm.report.page import estimator_words as words
 from simmm.report.page.beliefs import AHEAD_S, realised_ahead
@@ -137,7 +144,7 @@ _LANES = (
 
 def section(run: Run, report: Report, charts: dict[str, Any], tables: dict[str, Any]) -> Html:
     """The whole section; says so where there is nothing to show."""
-    found = estimates(run)
+    found = belief_table(run)
     if found is None:
         return tag("p", NONE, class_="words")
     grid = Thinning(found.ts, run.info.period.t0_ns, _BUCKETS)
@@ -170,7 +177,7 @@ def _end(run: Run) -> int:
 
 def alarm_shades(run: Run) -> list[dict[str, Any]]:
     """What the estimators saw, to be shaded on a chart of prices: cascades and change points."""
-    found = estimates(run)
+    found = belief_table(run)
     if found is None:
         return []
     start, told = run.info.period.t0_ns, []
@@ -183,7 +190,7 @@ def alarm_shades(run: Run) -> list[dict[str, Any]]:
     return told[:_MOST_SHADES]
 
 
-def alarm_chart(run: Run, found: Estimates, grid: Thinning) -> dict[str, Any]:
+def alarm_chart(run: Run, found: BeliefTable, grid: Thinning) -> dict[str, Any]:
     """The price with what alarmed under it."""
     mids = Thinning(run.mids["ts"], run.info.period.t0_ns, _BUCKETS)
     mid = np.where(run.mids["mid2"] > 0, run.mids["mid2"], np.nan)
@@ -211,7 +218,7 @@ def alarm_chart(run: Run, found: Estimates, grid: Thinning) -> dict[str, Any]:
 
 
 def _chart(
-    run: Run, found: Estimates, grid: Thinning, panels: tuple[Panel, ...], weights: bool
+    run: Run, found: BeliefTable, grid: Thinning, panels: tuple[Panel, ...], weights: bool
 ) -> dict[str, Any] | None:
     drawn = [made for one in panels if (made := _panel(run, found, grid, one)) is not None]
     if weights and (made := weight_panel(found, grid)) is not None:
@@ -227,7 +234,7 @@ def _chart(
     }
 
 
-def _panel(run: Run, found: Estimates, grid: Thinning, spec: Panel) -> dict[str, Any] | None:
+def _panel(run: Run, found: BeliefTable, grid: Thinning, spec: Panel) -> dict[str, Any] | None:
     bands: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     mid = found.columns.get("mid")
@@ -265,14 +272,14 @@ def _panel(run: Run, found: Estimates, grid: Thinning, spec: Panel) -> dict[str,
             "series": [*bands, *lines]}  # fmt: skip
 
 
-def _truth(run: Run, found: Estimates, name: str) -> tuple[str, np.ndarray | None]:
+def _truth(run: Run, found: BeliefTable, name: str) -> tuple[str, np.ndarray | None]:
     truth = truth_of(run, name, found.ts)
     if truth is None and name == "sigma":
         return f"realised in the next {AHEAD_S / 60:g} min", realised_ahead(run, found.ts)
     return "truth", truth
 
 
-def weight_panel(found: Estimates, grid: Thinning) -> dict[str, Any] | None:
+def weight_panel(found: BeliefTable, grid: Thinning) -> dict[str, Any] | None:
     """Weights of the sources of kappa, stacked to 1; None where none was ever told."""
     names = [name for name in KAPPA_SOURCES if found.has(f"{name}_weight")]
     if not names:

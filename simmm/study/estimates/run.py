@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
-
 from simmm.errors import RunError, TapeError
 from simmm.report.files import write_whole
 from simmm.study.estimates.compare import comparisons
 from simmm.study.estimates.data import Recorded
 from simmm.study.estimates.events import at_events
 from simmm.study.estimates.found import SCHEMA, EstimatesStudy, TapeFound
+from simmm.study.files import read_study, write_study
 from simmm.study.runs import Told, run_all, variant
 from simmm.tape import TapeInfo, convert, info
 
@@ -72,8 +71,7 @@ def study_estimates(
 
         write_whole(out / f"{one.name}.html", page(one, data).encode())
     study = EstimatesStudy(SCHEMA, found)
-    encoded = msgspec.json.format(msgspec.json.encode(study), indent=1)
-    write_whole(out / FILE_NAME, encoded + b"\n")
+    write_study(out / FILE_NAME, study)
     return study, out
 
 
@@ -85,18 +83,9 @@ def load_estimates(folder: Path) -> EstimatesStudy:
     RunError
         There is none, or it is of another version.
     """
-    path = folder / FILE_NAME
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=EstimatesStudy)
-    except OSError as error:
-        raise RunError(
-            f"{path}: cannot be read ({error.strerror}); name tapes to make the study of"
-        ) from None
-    except msgspec.DecodeError as error:
-        raise RunError(f"{path}: no study ({error}); run it again") from None
-    if found.schema_version != SCHEMA:
-        raise RunError(f"{path}: schema {found.schema_version}, not {SCHEMA}; run it again")
-    return found
+    return read_study(
+        folder / FILE_NAME, EstimatesStudy, SCHEMA, "; name tapes to make the study of"
+    )
 
 
 def as_tape(path: Path, out: Path) -> Path:

@@ -14,8 +14,6 @@ import json
 import os
 import queue
 import re
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -25,12 +23,11 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-import simmm
 from simmm.errors import RunError
 from simmm.study.recovery.case import Case
 from simmm.study.recovery.found import cases_of, chosen, digest_of
 from simmm.study.recovery.worker import Columns
-from simmm.study.runs import locked
+from simmm.study.runs import locked, start_worker
 
 SEEDS = 400
 CHUNK = 20
@@ -213,14 +210,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        paths = [str(Path(simmm.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "simmm.study.recovery.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )
+        self.process = start_worker("simmm.study.recovery.worker", self._words)
 
     def __enter__(self) -> _Worker:
         return self

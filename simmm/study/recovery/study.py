@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from simmm.errors import RunError
 from simmm.report.files import write_whole
+from simmm.study.files import read_study, write_study
 from simmm.study.recovery.run import SEEDS, Told, run_cases
 from simmm.study.recovery.scores import SCHEMA, Recovery, scored
 
@@ -53,8 +51,7 @@ def study_recovery(
     from simmm.study.recovery.page import page
 
     found = scored(run_cases(out, estimators, seeds=seeds, jobs=jobs, told=told), seeds)
-    encoded = msgspec.json.format(msgspec.json.encode(found), indent=1)
-    write_whole(out / FILE_NAME, encoded + b"\n")
+    write_study(out / FILE_NAME, found)
     write_whole(out / PAGE_NAME, page(found).encode())
     return found, out
 
@@ -67,13 +64,4 @@ def load_recovery(folder: Path) -> Recovery:
     RunError
         There is none, or it is of another version.
     """
-    path = folder / FILE_NAME
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=Recovery)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-    except msgspec.DecodeError as error:
-        raise RunError(f"{path}: no study ({error}); run it again") from None
-    if found.schema_version != SCHEMA:
-        raise RunError(f"{path}: schema {found.schema_version}, not {SCHEMA}; run it again")
-    return found
+    return read_study(folder / FILE_NAME, Recovery, SCHEMA)

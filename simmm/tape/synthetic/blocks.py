@@ -27,6 +27,7 @@ from simmm.records import (
     TRADE,
 )
 from simmm.tape.synthetic.columns import end_message, put
+from simmm.tape.synthetic.draws import draw_exponential, draw_normal, draw_uniform
 from simmm.tape.synthetic.flow import (
     ANCHORED,
     FEED,
@@ -34,9 +35,6 @@ from simmm.tape.synthetic.flow import (
     MOST_ORDERS,
     TAKERS,
     best,
-    draw_exponential,
-    draw_normal,
-    draw_uniform,
 )
 
 IMAGE_LEVELS = 20

@@ -29,9 +29,10 @@ from simmm.jit import compiled, kernel
 from simmm.math import exp, floor_int, sqrt, stream_key, uniform
 from simmm.record_views import record_view
 from simmm.tape.synthetic.blocks import RESERVE, match, open_block, order, show, takers
-from simmm.tape.synthetic.columns import Progress, Rows, Writer
-from simmm.tape.synthetic.flow import FORCED, draw_exponential, draw_normal, flow
-from simmm.tape.synthetic.queue_reactive import QueueReactive, finish_slice, initial, truth
+from simmm.tape.synthetic.columns import Progress, Writer, write_world
+from simmm.tape.synthetic.draws import draw_exponential, draw_normal
+from simmm.tape.synthetic.flow import FORCED, flow
+from simmm.tape.synthetic.queue_reactive import QueueReactive, initial, truth
 
 MOST_CASCADES = 64
 
@@ -179,18 +180,10 @@ def generate(
     progress: Progress | None = None,
     flow_of_other: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, Any]:
-    """Write a tape of the cascade world and return its truth.
+    """Write a tape of the cascade world and return its truth, as `generate_of` tells.
 
     Parameters
     ----------
-    parameters
-        See `Cascade`.
-    seed
-        Of all streams of random numbers.
-    writer
-        Takes the rows.
-    progress
-        Called with (done, total) in seconds of tape.
     flow_of_other
         Where `follows` is set: times of the other market's trades in seconds from its start, and
         their value sold (bought: negative), in its quote currency.
@@ -218,11 +211,11 @@ def generate(
     triggers = int(w.start_ts) + np.array([round(t * 1e9) for t in triggers_s], np.int64)
     intervals = np.zeros((MOST_CASCADES, 4), np.int64)
     path = np.zeros(round(p.hours * 60.0) + 2)
-    rows = Rows(writer)
-    over = 0
-    while not over:
-        over = _advance_compiled(state, rows.buffer, triggers, intervals, path)
-        finish_slice(w, rows, over, progress)
+
+    def advance(rows: np.ndarray) -> int:
+        return int(_advance_compiled(state, rows, triggers, intervals, path))
+
+    write_world(advance, w, writer, progress)
     return truth(p, w) | _truth(p, w, intervals, path)
 
 

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from simmm.jit import kernel, records
-from simmm.records import PACKET_END
+from simmm.records import NEVER, PACKET_END
 
+START_TS = 1_735_689_600_000_000_000  # of every world: 2025-01-01 00:00 UTC
 SLICE_ROWS = 65_536
 
 #: Called with (done, total) in any unit; progress never decides anything.
@@ -124,3 +125,36 @@ class Rows:
         order = places[np.argsort(self._local_ts[places], kind="stable")]
         self._seq[order] = self._numbered + np.arange(len(order))
         self._numbered += len(order)
+
+
+def write_world(
+    advance: Callable[[np.ndarray], int],
+    s: Any,
+    writer: Writer,
+    progress: Progress | None,
+    feed_ns: int = 0,
+) -> None:
+    """Let a kernel fill slice after slice until its world's time is over, and write them.
+
+    Parameters
+    ----------
+    advance
+        Fills the buffer with `s.rows` rows until it is nearly full (returns 0) or the time is over
+        (1).
+    s
+        The world's state, with `rows`, `now` and `end_ts`.
+    writer
+        Takes the rows.
+    progress
+        Called with (done, total) in seconds of tape.
+    feed_ns
+        No message is seen sooner than this after it happened.
+    """
+    rows = Rows(writer)
+    total = int(s.end_ts - START_TS) // 1_000_000_000
+    over = 0
+    while not over:
+        over = advance(rows.buffer)
+        rows.flush(int(s.rows), NEVER if over else int(s.now) + feed_ns + 1)
+        if progress is not None:
+            progress(total if over else int(s.now - START_TS) // 1_000_000_000, total)

@@ -14,7 +14,8 @@ import numpy as np
 
 from simmm.errors import ScenarioError
 from simmm.jit import kernel
-from simmm.math import INFINITY, exponential, floor_int, normal, uniform
+from simmm.math import INFINITY, floor_int
+from simmm.tape.synthetic.draws import draw_exponential, draw_uniform
 
 LEVELS = 48  # kept per side
 MOST_ORDERS = 16  # of takers in one block
@@ -154,34 +155,9 @@ World = np.dtype(
 
 
 @kernel
-def draw_uniform(w, stream: int) -> float:  # type: ignore[no-untyped-def]
-    """Return the next uniform of a stream."""
-    draw = uniform(w.key[stream], w.draws[stream])
-    w.draws[stream] += 1
-    return draw
-
-
-@kernel
-def draw_exponential(w, stream: int) -> float:  # type: ignore[no-untyped-def]
-    """Return the next exponential of mean 1 of a stream."""
-    draw = exponential(w.key[stream], w.draws[stream])
-    w.draws[stream] += 1
-    return draw
-
-
-@kernel
-def draw_normal(w, stream: int) -> float:  # type: ignore[no-untyped-def]
-    """Return the next standard normal of a stream."""
-    draw = normal(w.key[stream], w.draws[stream])
-    w.draws[stream] += 1
-    return draw
-
-
-@kernel
 def draw_size(w) -> float:  # type: ignore[no-untyped-def]
     """Return a size of mean 1, many of them small: three times a squared uniform."""
-    draw = uniform(w.key[FLOW], w.draws[FLOW])
-    w.draws[FLOW] += 1
+    draw = draw_uniform(w, FLOW)
     return 3.0 * draw * draw
 
 

@@ -51,7 +51,19 @@ def parameters_of(generator: str, preset: str, overrides: Mapping[str, Any]) -> 
 
 
 def generate_of(generator: str) -> Callable[..., dict[str, Any]]:
-    """Return the function that writes a tape of a generator's world."""
+    """Return the function that writes a tape of a generator's world and returns its truth.
+
+    Parameters of that function
+    ---------------------------
+    parameters
+        As `parameters_of` returns them.
+    seed
+        Of all streams of random numbers.
+    writer
+        Takes the rows.
+    progress
+        Called with (done, total) in seconds of tape; may be left out.
+    """
     function: Callable[..., dict[str, Any]] = import_module(GENERATORS[generator][0]).generate
     return function
 

@@ -23,6 +23,7 @@ on sides, reach or mid.
 Source: Hawkes (1971); exact times of a decaying intensity, Dassios and Zhao (2013).
 """
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -31,12 +32,18 @@ import numpy as np
 from simmm.errors import ScenarioError
 from simmm.jit import compiled, kernel, records
 from simmm.market import MarketRules
-from simmm.math import exp, exponential, floor_int, log, round_int, stream_key, uniform
+from simmm.math import exp, floor_int, log, round_int, stream_key
 from simmm.record_views import record_view
 from simmm.records import AGGRESSOR_END, BUY, DEPTH, FIRST, NEVER, SNAPSHOT, TRADE
-from simmm.tape.synthetic.columns import Progress, Rows, Writer, end_message, put
-
-START_TS = 1_735_689_600_000_000_000  # 2025-01-01 00:00 UTC
+from simmm.tape.synthetic.columns import (
+    START_TS,
+    Progress,
+    Writer,
+    end_message,
+    put,
+    write_world,
+)
+from simmm.tape.synthetic.draws import draw_exponential, draw_uniform
 
 
 class Hawkes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,27 +135,13 @@ _STREAMS = ("times", "sides", "reach", "moves")
 
 
 @kernel
-def _exponential(s, stream: int) -> float:  # type: ignore[no-untyped-def]
-    draw = exponential(s.key[stream], s.draws[stream])
-    s.draws[stream] += 1
-    return draw
-
-
-@kernel
-def _uniform(s, stream: int) -> float:  # type: ignore[no-untyped-def]
-    draw = uniform(s.key[stream], s.draws[stream])
-    s.draws[stream] += 1
-    return draw
-
-
-@kernel
 def _schedule_aggressor(s) -> None:  # type: ignore[no-untyped-def]
     """Draw when the next aggressor comes.
 
     The decaying part alone has a chance to bring none at all: its integral is finite.
     """
-    wait = _exponential(s, _TIMES) / s.base_rate
-    part = _exponential(s, _TIMES) * s.decay
+    wait = draw_exponential(s, _TIMES) / s.base_rate
+    part = draw_exponential(s, _TIMES) * s.decay
     if part < s.excited:
         wait = min(wait, -log(1.0 - part / s.excited) / s.decay)
     s.wait_s = wait
@@ -161,7 +154,7 @@ def _schedule_move(s) -> None:  # type: ignore[no-untyped-def]
     rate = scaled * scaled
     s.next_move = NEVER
     if rate > 0.0:
-        s.next_move = s.now + 1 + round_int(_exponential(s, _MOVES) / rate * 1e9)
+        s.next_move = s.now + 1 + round_int(draw_exponential(s, _MOVES) / rate * 1e9)
 
 
 @kernel
@@ -184,7 +177,7 @@ def _image(s, rows) -> None:  # type: ignore[no-untyped-def]
 @kernel
 def _move(s, rows) -> None:  # type: ignore[no-untyped-def]
     """Move the mid by one tick and show the levels that go and come."""
-    direction = 1 if _uniform(s, _MOVES) < 0.5 or s.mid <= s.floor else -1
+    direction = 1 if draw_uniform(s, _MOVES) < 0.5 or s.mid <= s.floor else -1
     ahead = DEPTH if direction > 0 else DEPTH | BUY  # the side that withdraws
     behind = DEPTH | BUY if direction > 0 else DEPTH
     far = s.half_spread + s.levels
@@ -201,9 +194,9 @@ def _move(s, rows) -> None:  # type: ignore[no-untyped-def]
 @kernel
 def _aggressor(s, rows) -> None:  # type: ignore[no-untyped-def]
     s.excited = s.excited * exp(-s.decay * s.wait_s) + s.branching * s.decay
-    if _uniform(s, _SIDES) >= s.follow:
-        s.side = 1 if _uniform(s, _SIDES) < 0.5 else 0
-    beyond = floor_int(_exponential(s, _REACH) / s.kappa * s.mid)
+    if draw_uniform(s, _SIDES) >= s.follow:
+        s.side = 1 if draw_uniform(s, _SIDES) < 0.5 else 0
+    beyond = floor_int(draw_exponential(s, _REACH) / s.kappa * s.mid)
     if s.side == 0:
         beyond = min(beyond, s.mid - 1 - s.half_spread)
     direction = 1 if s.side == 1 else -1
@@ -263,7 +256,7 @@ def _initial(parameters: Hawkes, seed: int) -> np.ndarray:
     s.excited = s.base_rate * s.branching / (1.0 - s.branching)
     for stream, name in enumerate(_STREAMS):
         s.key[stream] = stream_key(seed, f"hawkes {name}")
-    s.side = 1 if _uniform(s, _SIDES) < 0.5 else 0
+    s.side = 1 if draw_uniform(s, _SIDES) < 0.5 else 0
     _schedule_move(s)
     _schedule_aggressor(s)
     return state
@@ -272,29 +265,10 @@ def _initial(parameters: Hawkes, seed: int) -> np.ndarray:
 def generate(
     parameters: Hawkes, seed: int, writer: Writer, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Write a tape of the Hawkes world and return its truth.
-
-    Parameters
-    ----------
-    parameters
-        See `Hawkes`.
-    seed
-        Of all streams of random numbers.
-    writer
-        Takes the rows.
-    progress
-        Called with (done, total) in seconds of tape.
-    """
+    """Write a tape of the Hawkes world and return its truth, as `generate_of` tells."""
     state = _initial(parameters, seed)
     s = record_view(state)[0]
-    rows = Rows(writer)
-    over = 0
-    while not over:
-        over = _advance_compiled(state, rows.buffer)
-        rows.flush(int(s.rows), NEVER if over else int(s.now) + int(s.feed_ns) + 1)
-        if progress is not None:
-            done = s.end_ts if over else s.now
-            progress(int(done - START_TS) // 1_000_000_000, round(parameters.hours * 3600))
+    write_world(partial(_advance_compiled, state), s, writer, progress, feed_ns=int(s.feed_ns))
     return _truth(parameters, s)
 
 

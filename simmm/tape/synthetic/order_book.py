@@ -35,7 +35,7 @@ from simmm.jit import compiled, records
 from simmm.market import MarketRules
 from simmm.math import exp, power, stream_key
 from simmm.record_views import record_view
-from simmm.tape.synthetic.columns import Progress, Row, Rows, Writer
+from simmm.tape.synthetic.columns import START_TS, Progress, Row, Rows, Writer
 from simmm.tape.synthetic.order_flow import (
     draw_wait,
     event,
@@ -62,7 +62,6 @@ from simmm.tape.synthetic.order_world import (
 if TYPE_CHECKING:
     import polars as pl
 
-START_TS = 1_735_689_600_000_000_000  # 2025-01-01 00:00 UTC
 _SLICE = 1 << 16  # rows of a buffer
 _RESERVE = ORDERS  # rows that one event may need at most
 
@@ -257,19 +256,7 @@ def generate_orders(parameters: OrderQueue, seed: int, progress: Progress | None
 def generate(
     parameters: OrderQueue, seed: int, writer: Writer, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Write the tape of a world of single orders and return its truth.
-
-    Parameters
-    ----------
-    parameters
-        See `OrderQueue`.
-    seed
-        Of all streams of random numbers.
-    writer
-        Takes the rows.
-    progress
-        Called with (done, total) in seconds of tape.
-    """
+    """Write a tape of the world of single orders and return its truth, as `generate_of` tells."""
     world, rows = _initial(parameters, seed), Rows(writer)
     buffers = _Buffers()
     buffers.rows = rows.buffer

@@ -6,9 +6,10 @@ tape), and, when an order ends, as that order's fate (`Fate`).
 """
 
 from simmm.jit import kernel
-from simmm.math import exponential, maximum, round_int, uniform
+from simmm.math import maximum, round_int
 from simmm.records import AGGRESSOR_END, BUY, DEPTH, FIRST, NEVER, SNAPSHOT, TRADE
 from simmm.tape.synthetic.columns import end_message, put
+from simmm.tape.synthetic.draws import draw_exponential, draw_uniform
 from simmm.tape.synthetic.order_world import (
     ADD,
     BY_LOTS,
@@ -36,14 +37,6 @@ from simmm.tape.synthetic.order_world import (
 
 
 @kernel
-def draw(world, stream: int) -> float:  # type: ignore[no-untyped-def]
-    """Return the next number of a stream, uniform in (0, 1)."""
-    count = world.draws[stream]
-    world.draws[stream] = count + 1
-    return uniform(world.key[stream], count)
-
-
-@kernel
 def draw_wait(world) -> None:  # type: ignore[no-untyped-def]
     """Set the time of the next event; all rates together are those of the book as it stands."""
     rate = 2.0 * (world.levels * world.limit_rate + world.taker_rate)
@@ -51,16 +44,14 @@ def draw_wait(world) -> None:  # type: ignore[no-untyped-def]
     if not rate > 0.0:
         world.next_ts = NEVER
         return
-    count = world.draws[TIME]
-    world.draws[TIME] = count + 1
-    wait = exponential(world.key[TIME], count) / rate
+    wait = draw_exponential(world, TIME) / rate
     world.next_ts = world.now + max(round_int(wait * 1e9), 1)
 
 
 @kernel
 def _draw_size(world, stream: int) -> int:  # type: ignore[no-untyped-def]
     """Return a size in lots from the law of makers' or takers' sizes."""
-    u = draw(world, stream)
+    u = draw_uniform(world, stream)
     k = 0
     if stream == TAKER_SIZE:
         while k < world.n_taker_sizes - 1 and u >= world.taker_chance[k]:
@@ -210,7 +201,7 @@ def open_order(world, order_rows, side: int, tick: int) -> None:  # type: ignore
 @kernel
 def _draw_tick(world, side: int) -> int:  # type: ignore[no-untyped-def]
     """Return the price of a joining order, 1 to `levels` ticks from the other side; or none."""
-    away = 1 + min(int(draw(world, PRICE) * world.levels), world.levels - 1)
+    away = 1 + min(int(draw_uniform(world, PRICE) * world.levels), world.levels - 1)
     tick = world.best[0] - away if side > 0 else world.best[1] + away
     return tick if 0 <= tick < TICKS else NOBODY
 
@@ -261,7 +252,7 @@ def _cancelled_lots(world, tick: int) -> int:  # type: ignore[no-untyped-def]
     for k in range(world.n_sizes):
         if _total(world, tick, world.sizes[k]) > 0.0:
             possible += world.size_chance[k]
-    left = draw(world, SIZE) * possible
+    left = draw_uniform(world, SIZE) * possible
     lots = 0
     for k in range(world.n_sizes):
         if _total(world, tick, world.sizes[k]) > 0.0:
@@ -274,7 +265,7 @@ def _cancelled_lots(world, tick: int) -> int:  # type: ignore[no-untyped-def]
 @kernel
 def _victim(world, tick: int, lots: int) -> int:  # type: ignore[no-untyped-def]
     """Return the order that a cancel takes."""
-    left = draw(world, VICTIM) * _total(world, tick, lots)
+    left = draw_uniform(world, VICTIM) * _total(world, tick, lots)
     rank = 0
     slot = world.book[tick].youngest
     victim = slot
@@ -294,7 +285,7 @@ def _victim(world, tick: int, lots: int) -> int:  # type: ignore[no-untyped-def]
 def cancel(world, rows, order_rows, fates) -> None:  # type: ignore[no-untyped-def]
     """Let one cancel happen: a level by its number of orders, there a victim by the law."""
     count = world.n_alive
-    chosen = world.alive[min(int(draw(world, VICTIM) * count), count - 1)]
+    chosen = world.alive[min(int(draw_uniform(world, VICTIM) * count), count - 1)]
     tick = world.orders[chosen].tick
     lots = 0
     if world.law == BY_RANK:
@@ -311,7 +302,7 @@ def cancel(world, rows, order_rows, fates) -> None:  # type: ignore[no-untyped-d
     world.book[tick].lots -= lots
     whole = lots == order.lots
     target = NOBODY
-    if whole and world.replace_share > 0.0 and draw(world, REPLACED) < world.replace_share:
+    if whole and world.replace_share > 0.0 and draw_uniform(world, REPLACED) < world.replace_share:
         target = _draw_tick(world, order.fate.side)
     if target != NOBODY:
         _leave(world, fates, slot, END_REPLACE)
@@ -388,7 +379,7 @@ def event(world, rows, order_rows, fates) -> None:  # type: ignore[no-untyped-de
     world.now = world.next_ts
     limits = world.levels * world.limit_rate
     rate = 2.0 * (limits + world.taker_rate) + world.cancel_rate * world.n_alive
-    u = draw(world, WHAT) * rate
+    u = draw_uniform(world, WHAT) * rate
     if u < 2.0 * limits:
         limit(world, rows, order_rows, 1 if u < limits else -1)
     else:

@@ -21,6 +21,7 @@ the half spread, is reached at rate exactly A·exp(-κ·d·tick/mid) for each su
 Source: Avellaneda and Stoikov (2008), with the mid's jumps on the grid.
 """
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,12 +30,18 @@ import numpy as np
 from simmm.errors import ScenarioError
 from simmm.jit import compiled, kernel, records
 from simmm.market import MarketRules
-from simmm.math import exponential, floor_int, round_int, stream_key, uniform
+from simmm.math import floor_int, round_int, stream_key
 from simmm.record_views import record_view
 from simmm.records import AGGRESSOR_END, BUY, DEPTH, FIRST, NEVER, SNAPSHOT, TRADE
-from simmm.tape.synthetic.columns import Progress, Rows, Writer, end_message, put
-
-START_TS = 1_735_689_600_000_000_000  # 2025-01-01 00:00 UTC
+from simmm.tape.synthetic.columns import (
+    START_TS,
+    Progress,
+    Writer,
+    end_message,
+    put,
+    write_world,
+)
+from simmm.tape.synthetic.draws import draw_exponential, draw_uniform
 
 
 class Poisson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,9 +131,7 @@ def _wait(state, stream: int, rate: float) -> int:  # type: ignore[no-untyped-de
     """Return the time of the next event of a stream with this rate per second."""
     if rate <= 0.0:
         return NEVER
-    draw = exponential(state.key[stream], state.draws[stream])
-    state.draws[stream] += 1
-    return state.now + 1 + round_int(draw / rate * 1e9)
+    return state.now + 1 + round_int(draw_exponential(state, stream) / rate * 1e9)
 
 
 @kernel
@@ -170,9 +175,7 @@ def _image(state, rows) -> None:  # type: ignore[no-untyped-def]
 def _aggressor(state, rows, side: int) -> None:  # type: ignore[no-untyped-def]
     """Let one aggressor act; `side` is 1 for a buyer."""
     direction = 1 if side == 1 else -1
-    draw = exponential(state.key[side], state.draws[side])
-    state.draws[side] += 1
-    reach = floor_int(draw / state.kappa * state.mid)
+    reach = floor_int(draw_exponential(state, side) / state.kappa * state.mid)
     state.next_aggressor[side] = _wait(state, side, state.arrival)
     if reach < state.half_spread:
         return
@@ -223,8 +226,7 @@ def _advance(state, rows) -> int:  # type: ignore[no-untyped-def]
         if due == s.next_image:
             _image(s, rows)
         elif due == s.next_move:
-            up = uniform(s.key[_MOVES], s.draws[_MOVES]) < 0.5 or s.mid <= s.floor
-            s.draws[_MOVES] += 1
+            up = draw_uniform(s, _MOVES) < 0.5 or s.mid <= s.floor
             s.mid += 1 if up else -1
             s.moves += 1
             s.next_move = _wait(s, _MOVES, _move_rate(s))
@@ -263,29 +265,10 @@ def _initial(parameters: Poisson, seed: int) -> np.ndarray:
 def generate(
     parameters: Poisson, seed: int, writer: Writer, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Write a tape of the Poisson world and return its truth.
-
-    Parameters
-    ----------
-    parameters
-        See `Poisson`.
-    seed
-        Of all streams of random numbers.
-    writer
-        Takes the rows.
-    progress
-        Called with (done, total) in seconds of tape.
-    """
+    """Write a tape of the Poisson world and return its truth, as `generate_of` tells."""
     state = _initial(parameters, seed)
     s = record_view(state)[0]
-    rows = Rows(writer)
-    over = 0
-    while not over:
-        over = _advance_compiled(state, rows.buffer)
-        rows.flush(int(s.rows), NEVER if over else int(s.now) + int(s.feed_ns) + 1)
-        if progress is not None:
-            done = s.end_ts if over else s.now
-            progress(int(done - START_TS) // 1_000_000_000, round(parameters.hours * 3600))
+    write_world(partial(_advance_compiled, state), s, writer, progress, feed_ns=int(s.feed_ns))
     return {
         "sigma": parameters.sigma,
         "kappa": parameters.kappa,

@@ -4,6 +4,7 @@ Presets `hl_btc` and `hl_wlfi` are set so that the tape's statistics are those o
 2025-09-04 (docs/datasets.md has the table); `simmm datasets verify --presets` measures them again.
 """
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,9 +15,9 @@ from simmm.jit import compiled, records
 from simmm.market import MarketRules
 from simmm.math import log, sqrt, stream_key
 from simmm.record_views import record_view
-from simmm.records import NEVER
 from simmm.tape.synthetic.blocks import RESERVE, match, open_block, show, takers
-from simmm.tape.synthetic.columns import Progress, Rows, Writer
+from simmm.tape.synthetic.columns import START_TS, Progress, Writer, write_world
+from simmm.tape.synthetic.draws import draw_uniform
 from simmm.tape.synthetic.flow import (
     ANCHORED,
     FLOW,
@@ -25,11 +26,8 @@ from simmm.tape.synthetic.flow import (
     Level,
     World,
     draw_size,
-    draw_uniform,
     flow,
 )
-
-START_TS = 1_735_689_600_000_000_000  # 2025-01-01 00:00 UTC
 
 
 class QueueReactive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,37 +186,11 @@ _advance_compiled = compiled(_advance)
 def generate(
     parameters: QueueReactive, seed: int, writer: Writer, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Write a tape of the queue-reactive world and return its truth.
-
-    Parameters
-    ----------
-    parameters
-        See `QueueReactive`.
-    seed
-        Of all streams of random numbers.
-    writer
-        Takes the rows.
-    progress
-        Called with (done, total) in seconds of tape.
-    """
+    """Write a tape of the queue-reactive world and return its truth, as `generate_of` tells."""
     state = initial(parameters, seed)
     w = record_view(state)[0]
-    rows = Rows(writer)
-    over = 0
-    while not over:
-        over = _advance_compiled(state, rows.buffer)
-        finish_slice(w, rows, over, progress)
+    write_world(partial(_advance_compiled, state), w, writer, progress)
     return truth(parameters, w)
-
-
-def finish_slice(w: Any, rows: Rows, over: int, progress: Progress | None) -> None:
-    """Hand a slice on, and tell how far the world is."""
-    rows.flush(int(w.rows), NEVER if over else int(w.now) + 1)
-    if progress is not None:
-        done = w.end_ts if over else w.now
-        progress(
-            int(done - w.start_ts) // 1_000_000_000, int(w.end_ts - w.start_ts) // 1_000_000_000
-        )
 
 
 def truth(parameters: QueueReactive, w: Any) -> dict[str, Any]:

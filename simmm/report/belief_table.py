@@ -30,7 +30,7 @@ class Alarm(NamedTuple):
     text: str
 
 
-class Estimates:
+class BeliefTable:
     """Beliefs of a run by name. Where no data spoke yet there is no number (NaN)."""
 
     def __init__(self, columns: Columns) -> None:
@@ -75,20 +75,20 @@ class Estimates:
         return np.where(row >= 0, self.value(name)[np.maximum(row, 0)], np.nan)
 
 
-def estimates(run: Run) -> Estimates | None:
+def belief_table(run: Run) -> BeliefTable | None:
     """Beliefs of a run; None if it wrote none (an earlier version, or estimators off)."""
     columns = run.estimates
     if columns is None or not len(columns["now_ns"]):
         return None
-    return Estimates(columns)
+    return BeliefTable(columns)
 
 
-def beliefs_of(found: Estimates) -> list[str]:
+def beliefs_of(found: BeliefTable) -> list[str]:
     """Names of the beliefs in the table that this version knows, as the catalogue orders them."""
     return [name for name in BELIEFS if name in found.columns and f"{name}_age_ns" in found.columns]
 
 
-def stretches(found: Estimates, on: np.ndarray, end_ns: int) -> list[tuple[int, int, int]]:
+def stretches(found: BeliefTable, on: np.ndarray, end_ns: int) -> list[tuple[int, int, int]]:
     """Start, end (ns) and first row of each run of rows where `on` is true."""
     edges = np.flatnonzero(np.diff(on.astype(np.int8), prepend=0, append=0))
     ends = np.append(found.ts, max(end_ns, int(found.ts[-1])))
@@ -98,7 +98,7 @@ def stretches(found: Estimates, on: np.ndarray, end_ns: int) -> list[tuple[int, 
     ]
 
 
-def alarms(found: Estimates, end_ns: int) -> list[Alarm]:
+def alarms(found: BeliefTable, end_ns: int) -> list[Alarm]:
     """Stretches of the four alarms, in order of time.
 
     A cascade stands while its strength is above 1/2, its override's half-life.
@@ -119,7 +119,7 @@ def alarms(found: Estimates, end_ns: int) -> list[Alarm]:
     return sorted(told)
 
 
-def cause(found: Estimates, row: int) -> str:
+def cause(found: BeliefTable, row: int) -> str:
     """What the cascade of a row was told by, in words."""
     code = found.columns.get("cascade_cause")
     bits = int(code[row]) if code is not None and np.isfinite(code[row]) else 0
@@ -141,7 +141,7 @@ def truth_of(run: Run, name: str, ts: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def change_points(found: Estimates) -> int:
+def change_points(found: BeliefTable) -> int:
     """How many change points alarmed; one stretch of alarm can hold several."""
     name = "changepoint_alarms"
     return int(np.nanmax(found.value(name))) if found.has(name) else 0
@@ -155,7 +155,7 @@ class WarmUp(NamedTuple):
     enough_s: float | None  # when enough was heard; None if that never came
 
 
-def warm_up(run: Run, found: Estimates) -> WarmUp | None:
+def warm_up(run: Run, found: BeliefTable) -> WarmUp | None:
     """When the warm-up of the estimators ended; None if the table doesn't tell."""
     if "warm" not in found.columns or "warm_reason" not in found.columns:
         return None

@@ -13,7 +13,7 @@ import numpy as np
 
 from simmm.estimators.catalogue import estimator
 from simmm.records import NO_ASK, NO_BID
-from simmm.report.estimates import Estimates
+from simmm.report.belief_table import BeliefTable
 from simmm.report.intervals import weighted_mean
 from simmm.report.markouts import Edges
 from simmm.report.payments import NOT_MAKER
@@ -39,7 +39,7 @@ class Bucket(NamedTuple):
     move: Estimate  # bps of the mid's own move
 
 
-def toxicity_before(run: Run, found: Estimates) -> np.ndarray:
+def toxicity_before(run: Run, found: BeliefTable) -> np.ndarray:
     """Toxicity of its side as it was last written before each fill; NaN where it was not known."""
     fills = run.fills
     told = {}
@@ -49,7 +49,7 @@ def toxicity_before(run: Run, found: Estimates) -> np.ndarray:
     return np.where(fills["side"] > 0, told[1], told[-1])
 
 
-def buckets(run: Run, found: Estimates) -> list[Bucket]:
+def buckets(run: Run, found: BeliefTable) -> list[Bucket]:
     """Fills by terciles of their toxicity, with what became of them; empty if there are too few."""
     toxicity = toxicity_before(run, found)
     edges = Edges(run)
@@ -92,7 +92,7 @@ def parameter(run: Run, section: str, name: str) -> float:
 
 
 def adverse_fills(
-    run: Run, found: Estimates, section: str
+    run: Run, found: BeliefTable, section: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which fills went against us as an estimator means it, which could be judged, chance by noise.
 
@@ -163,7 +163,7 @@ class Decay(NamedTuple):
     fills: int
 
 
-def decay(run: Run, found: Estimates) -> Decay | None:
+def decay(run: Run, found: BeliefTable) -> Decay | None:
     """Shares of adverse fills by depth beside the last fit; None where either is missing."""
     if not (found.has("adverse_touch") and found.has("adverse_decay")):
         return None
@@ -194,7 +194,7 @@ def decay(run: Run, found: Estimates) -> Decay | None:
     return Decay(labels, at, own, fit, noise, count)
 
 
-def _fit_at(found: Estimates, depth: float, noise: float) -> Estimate:
+def _fit_at(found: BeliefTable, depth: float, noise: float) -> Estimate:
     """``q + (1 - q) alpha exp(-d / delta)`` with an interval as if both were independent."""
     touch, touch_sd, delta, delta_sd = (
         float(found.columns[name][-1])

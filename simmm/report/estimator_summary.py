@@ -6,22 +6,22 @@ from collections import Counter
 
 import numpy as np
 
-from simmm.report.estimates import (
+from simmm.report.belief_table import (
     KAPPA_SOURCES,
-    Estimates,
+    BeliefTable,
     alarms,
+    belief_table,
     change_points,
-    estimates,
     warm_up,
 )
-from simmm.report.estimator_scores import buckets
+from simmm.report.fill_forecasts import buckets
 from simmm.report.schema_estimators import Estimators, Third
 from simmm.report.tables import Run
 
 
-def estimated(run: Run) -> Estimators | None:
+def estimator_summary(run: Run) -> Estimators | None:
     """Sum up the table of beliefs; None for a run that has none."""
-    found = estimates(run)
+    found = belief_table(run)
     if found is None:
         return None
     warm, told = warm_up(run, found), alarms(found, run.info.period.end_ns)
@@ -46,7 +46,7 @@ def estimated(run: Run) -> Estimators | None:
     )
 
 
-def kappa_weights(found: Estimates) -> dict[str, float]:
+def kappa_weights(found: BeliefTable) -> dict[str, float]:
     """Weights of the sources of kappa as they were last told."""
     ends = {}
     for name in KAPPA_SOURCES:
