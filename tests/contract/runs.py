@@ -23,6 +23,7 @@ import numpy as np
 from simmm.backtest import book_window, make_settings
 from simmm.exchange_terms import market_of, rules_of
 from simmm.feed import Feed
+from simmm.jit import INTERPRETED
 from simmm.run_folder import TABLE_ROWS
 from simmm.scenario import Resolved, load_scenario
 from simmm.simulation import TABLES, Simulation
@@ -98,7 +99,12 @@ def resolve(
     return load_scenario(file, sets=sets, tape=[str(p) for p in tapes], strategy=strategy)
 
 
-def simulate(resolved: Resolved, stream: TapeStream, window: int | None = None) -> Simulation:
+def simulate(
+    resolved: Resolved,
+    stream: TapeStream,
+    window: int | None = None,
+    interpreted: bool = INTERPRETED,
+) -> Simulation:
     """Build the simulation of a scenario, as `backtest.run` does; `window` is the books' own."""
     strategy = load_strategy(resolved.strategy_path)
     rules = rules_of(resolved, stream)
@@ -109,6 +115,7 @@ def simulate(resolved: Resolved, stream: TapeStream, window: int | None = None) 
         strategy.params.filled(resolved.scenario.strategy.params),
         make_settings(resolved, stream, markets[0], rules),
         book_window=window or book_window(stream),
+        interpreted=interpreted,
     )
 
 
