@@ -6,8 +6,8 @@ of a few hundred kernels that is most of the time. Here a callee that is compile
 needs it keeps to its own functions; the entry links each once, optimises once, and makes the only
 machine code. The result is the same program, seen whole by the optimiser.
 
-It rests on the pinned numba's internals (`numba.core.codegen`, `numba.core.types`), which `install`
-replaces; nothing else of simmm touches them.
+It rests on the pinned numba's internals (`numba.core`'s `codegen`, `ir`, `targetconfig` and
+`types`), which `install` replaces; nothing else of simmm touches them.
 """
 
 import gc
@@ -15,10 +15,14 @@ import threading
 from typing import Any
 
 import numba.core.event as events
+from numba.core import ir
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
+from numba.core.targetconfig import TargetConfig
 from numba.core.types import Record
 
 _TEXT = "_simmm_text"  # attribute of a record type that holds its text
+_DEFAULTS = "_simmm_defaults"  # attribute of a class of flags that holds their defaults
+_NO_VARIABLES = frozenset({str, int, bool, type(None), ir.Loc})
 _MARK = "_simmm_callee"  # attribute of a library that holds only its own functions
 
 
@@ -91,6 +95,34 @@ def install() -> None:
             setattr(self, _TEXT, text)
         return text
 
+    def values_of(self: Any) -> dict[str, Any]:
+        # Flags are compared at every call of a callee; each option used to be a property's answer.
+        defaults = type(self).__dict__.get(_DEFAULTS)
+        if defaults is None:
+            defaults = {name: option.default for name, option in self.options.items()}
+            setattr(type(self), _DEFAULTS, defaults)
+        return {**defaults, **self._values}
+
+    def variables_in(self: Any, value: Any) -> list[ir.Var]:
+        # Asked of each statement ten times over; most of what it holds is text, places and lists.
+        if isinstance(value, ir.Var):
+            return [value]
+        if isinstance(value, ir.Inst):
+            return value.list_vars()
+        found: list[ir.Var] = []
+        if isinstance(value, dict):
+            value = value.values()
+        elif not isinstance(value, list | tuple):
+            return found
+        for part in value:
+            if type(part) is ir.Var:
+                found.append(part)
+            elif type(part) not in _NO_VARIABLES:
+                found += variables_in(self, part)
+        return found
+
+    TargetConfig.values = values_of  # type: ignore[method-assign]
+    ir.Inst._rec_list_vars = variables_in  # type: ignore[method-assign]
     finalize_once.__module__ = __name__
     CPUCodeLibrary._optimize_functions = (  # type: ignore[method-assign]
         optimize_functions_of_entries
