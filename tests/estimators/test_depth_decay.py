@@ -44,7 +44,9 @@ def fills_at(depth, adverse, every_s=10.0, ticks=120):
     last = seen[-1:].copy()
     rest = np.repeat(last, ticks)
     rest["now"] += (1 + np.arange(ticks)) * 1_000_000_000
-    return np.concatenate([seen, rest])
+    whole = np.concatenate([seen, rest])
+    whole["exch_ts"] = whole["now"]
+    return whole
 
 
 def drawn(seed, count, touch_share=0.25, decay=8e-4):
@@ -135,6 +137,7 @@ def test_fits_come_each_twenty_outcomes_and_are_smoothed():
     assert smooth == pytest.approx(driver.state["found"][0])
     more = fills_at(depth[20:40], adverse[20:40])
     more["now"] += seen["now"][-1] - START_TS
+    more["exch_ts"] = more["now"]
     driver.run(more, NOISELESS)
     assert driver.state["fits"][0] == 2
     assert driver.state["smooth"][0] == pytest.approx(0.5 * (smooth + driver.state["found"][0]))

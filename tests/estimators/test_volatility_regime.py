@@ -11,7 +11,18 @@ from scipy import stats
 from simmm.estimators.catalogue import estimator
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import CLOCK, Observation
-from simmm.study.recovery.cases.volatility_regime import CASES, SIGMA, wandering
+from simmm.study.recovery.cases.volatility_regime import (
+    BATCH_SD,
+    CASES,
+    ERROR,
+    FREEDOM,
+    OF_MEAN,
+    RELAXATION_S,
+    SIGMA,
+    TICK_S,
+    exact_posterior,
+    wandering,
+)
 
 CASE = {case.name: case for case in CASES}
 DEFAULT = {
@@ -113,6 +124,32 @@ def test_interval_covers(name: str) -> None:
         hits += last["volatility_level_low"] <= truth <= last["volatility_level_high"]
     assert 0.92 - 3.0 * math.sqrt(0.92 * 0.08 / worlds) < hits / worlds
     assert hits / worlds < 0.98 + 3.0 * math.sqrt(0.98 * 0.02 / worlds)
+
+
+@pytest.mark.parametrize("name", ["own world", "short"])
+def test_the_ideal_is_the_exact_posterior(name: str) -> None:
+    """Against conditioning with whole matrices, for levels of sigma drawn from the prior."""
+    rng = np.random.default_rng(5)
+    world = CASE[name].draw(7)
+    path = np.log(np.asarray(world.given["sigma"]) / SIGMA)[-110:]
+    apart = TICK_S * np.abs(np.subtract.outer(np.arange(len(path)), np.arange(len(path))))
+    alike = np.exp(-apart / RELAXATION_S)
+    log_sd = BATCH_SD * np.sqrt(FREEDOM / rng.chisquare(FREEDOM, 1500) / OF_MEAN)
+    height, mean, variance = np.zeros((3, len(log_sd)))
+    for i, one in enumerate(log_sd):
+        whole = (one**2 + ERROR**2) * alike + 1e4  # of a level that may be anywhere
+        solved = np.linalg.solve(whole, np.stack((path, one**2 * alike[-1]), axis=1))
+        height[i] = -0.5 * (np.linalg.slogdet(whole)[1] + path @ solved[:, 0])
+        mean[i] = one**2 * alike[-1] @ solved[:, 0]
+        variance[i] = one**2 - one**2 * alike[-1] @ solved[:, 1]
+    weight = np.exp(height - height.max())
+    weight /= weight.sum()
+    ratio = np.exp(mean + 0.5 * variance)
+    best = float(weight @ ratio)
+    sd = math.sqrt(weight @ (ratio**2 * np.exp(variance)) - best**2)
+    found, spread = exact_posterior(path)
+    assert found == pytest.approx(best, abs=0.05 * sd)
+    assert spread == pytest.approx(sd, rel=0.05)
 
 
 def test_hysteresis_keeps_it_from_flapping() -> None:

@@ -6,7 +6,8 @@ over the exposure E = sum over sides of the integral of exp(-kappa h(t)) dt. Wha
 w = 2^(-t / half-life); with S1 and S2 the integrals of w and w^2 over the time watched and
 r = S1 / S2 (1 without forgetting, towards 2 with it), given kappa
 
-    A ~ Gamma(a0 + r N, F (a0 / A0 + r S1)),   F = E / S1,   so   A F = (a0 + r N) / (a0 / A0 + r S1)
+    A ~ Gamma(a0 + r N, F (a0 / A0 + r S1)),  F = E / S1,
+    so  A F = (a0 + r N) / (a0 / A0 + r S1)
 
 with the prior a0 = `prior_shape` aggressors at the rate A0 = `prior_arrival`: r N is the number of
 aggressors that N weighted ones are worth, since Var(N) / N = S2 / S1. The prior is of the rate at

@@ -43,7 +43,7 @@ from simmm.estimators.outcomes.pending import (
     PENDING,
     admit,
     hear_mid,
-    lose_mid,
+    hear_time,
     markout,
     nanoseconds,
     next_due,
@@ -149,9 +149,9 @@ def start(s: Any, p: Any, key: int) -> None:
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Settle what is due, take up a fill or a mid, and fit on at the clock."""
-    lose_mid(s, o)
+    hear_time(s, o)
     if s.settled[0] < s.fills:
-        _settle(s, p, o.now)
+        _settle(s, p)
     hear_mid(s, o)
     if o.kind == FILL:
         if b.sigma_age_ns >= 0 and b.sigma >= 0.0 and is_finite(o.depth):
@@ -169,11 +169,11 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
 
 
 @kernel
-def _settle(s: Any, p: Any, now: int) -> None:
+def _settle(s: Any, p: Any) -> None:
     horizon_ns = nanoseconds(p.horizon_s)
     threshold = 1e-4 * p.adverse_bps
     while True:
-        place = next_due(s, 0, horizon_ns, now)
+        place = next_due(s, 0, horizon_ns)
         if place < 0:
             return
         noise = noise_of(s.pending_sigma[place], p.horizon_s)
