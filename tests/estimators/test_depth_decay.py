@@ -8,6 +8,7 @@ from scipy import stats
 
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import CLOCK, FILL, TOUCH, Observation
+from simmm.estimators.outcomes import depth_decay
 from simmm.estimators.outcomes.depth_fit import RING
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases import depth_decay as world
@@ -224,3 +225,11 @@ def test_intervals_cover(name):
     ).items():
         assert 0.95 - slack <= held <= min(0.95 + slack, 1.0), (belief, held)
         assert width <= 1.25, belief
+
+
+def test_a_share_lies_inside_its_own_interval():
+    """However skewed its law."""
+    for mean, deviation in [(1e-4, 0.05), (0.9999, 0.05), (0.002, 0.04), (0.3, 0.1)]:
+        told = np.zeros(4)
+        depth_decay._tell(told, mean, deviation)
+        assert told[2] <= told[0] <= told[3], (mean, deviation)

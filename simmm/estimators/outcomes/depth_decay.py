@@ -61,6 +61,10 @@ HEARS = (CLOCK, TOUCH, FILL, GAP)
 READS = ("sigma",)
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("adverse_touch", "adverse_decay", *(f"adverse_bucket_{k}" for k in range(1, 5))),
+    "of own fills, and forgotten by their number",
+)
 
 PARAMETERS = parameters(
     horizon_s=Parameter(5.0, "s", "from fill to outcome", low=1e-3, high=3600.0, time_power=1.0),
@@ -245,8 +249,8 @@ def _tell(told: Any, mean: float, deviation: float) -> None:
     a, b = beta_counts(mean, deviation)
     told[0] = mean
     told[1] = deviation
-    told[2] = beta_quantile(a, b, 0.025)
-    told[3] = beta_quantile(a, b, 0.975)
+    told[2] = min(beta_quantile(a, b, 0.025), mean)  # the mean of a skewed law may be outside
+    told[3] = max(beta_quantile(a, b, 0.975), mean)
 
 
 @kernel
