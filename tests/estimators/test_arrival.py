@@ -194,8 +194,13 @@ def test_unknown_market_holds_and_counts_as_age() -> None:
     back = row([(801.0 + k,) for k in range(10)])
     found = Driver("arrival", {"half_life_s": 60.0}).run(np.concatenate([seen, blind, back]), GIVEN)
     held = found[len(seen) - 1 : len(seen) + 500]
-    for name in ("arrival", "arrival_sd", "arrival_low", "aggressor_rate"):
+    for name in ("arrival", "aggressor_rate"):
         assert np.all(held[name] == held[name][0])
+        assert np.all(np.diff(held[f"{name}_sd"]) >= 0.0)
+        assert np.all(np.diff(held[f"{name}_low"]) <= 0.0)
+        assert np.all(np.diff(held[f"{name}_high"]) >= 0.0)
+        assert held[f"{name}_sd"][-1] > 5.0 * held[f"{name}_sd"][0]
+        assert np.all(held[f"{name}_sd"][-100:] == held[name][0])  # the prior's shape of 1
     assert held["arrival_age_ns"][-1] == 500 * NS
     assert found["aggressor_rate"][-1] < 0.5 * held["aggressor_rate"][0]  # old by 8 half-lives
 

@@ -171,8 +171,9 @@ def test_prior_before_sigma_is_known_and_held_in_silence() -> None:
     assert first["volatility_level_sd"] == DEFAULT["usual_sd"]
     told["mid"][100:] = 0.0
     found = Driver("volatility_regime").run(told, known)
-    for name in ("volatility_level", "volatility_level_high", "volatility_regime"):
+    for name in ("volatility_level", "volatility_regime"):
         assert np.all(found[name][100:] == found[name][99])
+    assert np.all(np.diff(found["volatility_level_high"][99:]) > 0.0)
     assert found["volatility_level_age_ns"][-1] == 100 * 30e9
     assert found["volatility_level"][99] > 1.1
 

@@ -27,8 +27,9 @@ distances of its ends from the value, in logs, are the roots of the sums of both
 
 Time counts at the clock only, each interval at the touch's distance at its end. Were the touch
 looked at when aggressors come, the moments at which they like to come would count as if they
-lasted. Time or aggressors with an unknown touch count neither as exposure nor as arrivals, and
-while the market is unknown nothing is forgotten; what passed then counts as age afterwards.
+lasted. Time or aggressors with an unknown touch count neither as exposure nor as arrivals. While
+the market is unknown the values stay and the gamma law's variance grows as in `silence.py`, up to
+that of the prior; what passed then counts as age afterwards.
 
 An aggressor counts once, however many prints it has. Duplicates count twice. Where it is wrong:
 aggressors that cluster (E19) are less certain than Poisson ones. In clusters much shorter than the
@@ -48,7 +49,9 @@ import numpy as np
 from simmm.distributions import gamma_quantile
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import AGGRESSOR, CLOCK
+from simmm.estimators.silence import SILENT, count_silence, start_silence
 from simmm.estimators.volatility.forgetting import LN2, retention
+from simmm.estimators.volatility.spread import JEFFREYS
 from simmm.jit import kernel
 from simmm.math import exp, expm1, floor_int, log, sqrt
 
@@ -106,6 +109,9 @@ State = np.dtype(
         ("seconds_squared", "f8"),  # S2, both sides
         ("class_seconds", "f8", (CLASSES,)),  # of both sides, by half spread
         ("class_distance", "f8", (CLASSES,)),  # the same times half spread
+        *SILENT,
+        ("told_shape", "f8", (2,)),  # of arrival, aggressor_rate
+        ("from_kappa", "f8", (2,)),  # deviation of their logarithms by kappa's
         ("value", "f8", (2,)),  # arrival, aggressor_rate
         ("deviation", "f8", (2,)),
         ("low", "f8", (2,)),
@@ -128,8 +134,9 @@ def start(s: Any, p: Any, key: int) -> None:
     for k in range(CLASSES):
         s.class_seconds[k] = 0.0
         s.class_distance[k] = 0.0
-    _tell(s, ARRIVAL, p.prior_arrival, p.prior_shape, 0.0)
-    _tell(s, TOUCHED, SIDES * p.prior_arrival, p.prior_shape, 0.0)
+    start_silence(s)
+    _tell(s, p, ARRIVAL, p.prior_arrival, p.prior_shape, 0.0)
+    _tell(s, p, TOUCHED, SIDES * p.prior_arrival, p.prior_shape, 0.0)
 
 
 @kernel
@@ -146,9 +153,14 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         s.clock_ts = o.now
         s.known_ts = o.now
         s.count_ts = o.now
+    told = s.seconds_squared > 0.0
+    if count_silence(s, known and o.mid > 0.0, o.now, p.half_life_s) and told:
+        for which in range(2):
+            _tell(s, p, which, s.value[which], s.told_shape[which], s.from_kappa[which])
     seconds = float(o.now - s.clock_ts) * 1e-9
     s.clock_ts = max(s.clock_ts, o.now)
     if known and o.mid > 0.0 and seconds > 0.0:
+        s.excess = 0.0  # what was missed is aged from here
         _age_count(s, p, o.now)
         _expose(s, p, o, seconds)
         if s.seconds_squared > 0.0:
@@ -216,7 +228,7 @@ def _estimate(s: Any, p: Any, b: Any) -> None:
     worth = s.seconds / s.seconds_squared  # aggressors that one of weight 1 is worth
     shape = p.prior_shape + worth * s.count
     watched = p.prior_shape / p.prior_arrival + worth * s.seconds
-    _tell(s, TOUCHED, SIDES * shape / watched, shape, 0.0)
+    _tell(s, p, TOUCHED, SIDES * shape / watched, shape, 0.0)
     kappa, deviation = b.market_kappa, b.market_kappa_sd
     if not (0.0 < kappa < LARGEST_KAPPA and 0.0 <= deviation < LARGEST_KAPPA):
         return
@@ -232,13 +244,17 @@ def _estimate(s: Any, p: Any, b: Any) -> None:
             moment += part * distance
     if exposure > 0.0:
         fall = exposure / seconds
-        _tell(s, ARRIVAL, shape / (fall * watched), shape, deviation * moment / exposure)
+        _tell(s, p, ARRIVAL, shape / (fall * watched), shape, deviation * moment / exposure)
 
 
 @kernel
-def _tell(s: Any, which: int, mean: float, shape: float, from_kappa: float) -> None:
+def _tell(s: Any, p: Any, which: int, mean: float, shape: float, from_kappa: float) -> None:
     """Tell the gamma law of that mean and shape, wider by kappa's deviation of its logarithm."""
     shape = max(shape, LEAST_SHAPE)
+    s.told_shape[which] = shape
+    s.from_kappa[which] = from_kappa
+    if s.excess > 0.0:
+        shape = max(shape / (1.0 + s.excess), min(shape, max(p.prior_shape, JEFFREYS)))
     s.value[which] = mean
     s.deviation[which] = mean * sqrt(1.0 / shape + from_kappa * from_kappa)
     below = log(max(gamma_quantile(shape, 0.025) / shape, 1e-300))

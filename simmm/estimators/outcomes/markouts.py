@@ -71,6 +71,10 @@ HEARS = (CLOCK, TOUCH, FILL, GAP)
 READS = ("sigma",)
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("markout_500ms", "markout_1s", "markout_5s", "markout_30s", "adverse", "informed_share"),
+    "of own fills, and forgotten by their number",
+)
 
 PARAMETERS = parameters(
     horizon_500ms=Parameter(0.5, "s", "shortest horizon", low=1e-3, high=3600.0, time_power=1.0),

@@ -83,6 +83,10 @@ HEARS = (CLOCK, AGGRESSOR, TOUCH, FILL, GAP)
 READS = ("sigma", "imbalance", "jump_probability", "hawkes_base", "hawkes_intensity")
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("toxicity_bid", "toxicity_ask"),
+    "of own fills, and forgotten by their number",
+)
 
 PARAMETERS = parameters(
     horizon_s=Parameter(5.0, "s", "from fill to outcome", low=1e-3, high=3600.0, time_power=1.0),
