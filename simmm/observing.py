@@ -22,6 +22,7 @@ from simmm.math import floor_int
 from simmm.reading import px_of, qty_of, tag_of
 from simmm.records import (
     AGGRESSOR_END,
+    BLOCKS,
     BUY,
     CANCELLING,
     KIND_MASK,
@@ -136,12 +137,21 @@ def see_trade(stack: Any, maker: Any, tag: int, px: int, lots: int, packet_ts: i
 
 @kernel
 def _before(maker: Any, packet_ts: int) -> None:
-    """Write the touch as it stood before the block `packet_ts` into the observation."""
+    """Write the touch as it stood before the block `packet_ts` into the observation.
+
+    It is unknown if that was so many changes ago that it isn't remembered.
+    """
     k = block_before(maker, packet_ts)
-    if k >= 0:
-        _set_touch(maker, maker.block_bid[k], maker.block_ask[k])
-    else:
+    if k < 0:
         _set_touch(maker, maker.touch_bid, maker.touch_ask)
+    elif (
+        maker.block_head > BLOCKS
+        and k == maker.block_head & (BLOCKS - 1)
+        and maker.block_ts[k] > packet_ts
+    ):
+        _set_touch(maker, NO_BID, NO_ASK)
+    else:
+        _set_touch(maker, maker.block_bid[k], maker.block_ask[k])
 
 
 @kernel

@@ -7,7 +7,7 @@ those whose beliefs it reads; where that leaves a choice, by family, then name.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -36,6 +36,7 @@ class Estimator:
     hears: tuple[int, ...]
     silence: str
     approximate: str
+    timeless: Mapping[str, str]  # by belief: why its interval doesn't widen while nothing is known
     start: Callable[..., None]
     update: Callable[..., None]
     read: Callable[..., None]
@@ -64,6 +65,7 @@ def _of(name: str, family: str, module: ModuleType) -> Estimator:
         tuple(stated("HEARS")),
         stated("SILENCE"),
         stated("APPROXIMATE"),
+        getattr(module, "TIMELESS", {}),
         stated("start"),
         stated("update"),
         stated("read"),

@@ -46,7 +46,7 @@ Observation = np.dtype(
         ("depth", "f8"),  # touch to the price of the fill, fraction; < 0: inside the spread
         ("open_interest", "f8"),  # lots; 0 unknown
         ("mark", "f8"),  # quanta; 0 unknown
-        ("levels", "i8", (2,)),  # levels shown, of ask and bid
+        ("levels", "i8", (2,)),  # levels shown, of ask and bid, within 512 prices of the touch
         ("level_distance", "f8", (2, LEVELS)),  # mid to level, fraction, growing
         ("level_lots", "f8", (2, LEVELS)),  # of others
         ("own", "i8", (2,)),  # own orders that rest, ask and bid

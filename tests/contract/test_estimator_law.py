@@ -187,7 +187,7 @@ def test_beliefs_are_sane_and_all_speak_within_the_hour(name: str) -> None:
 def test_silence_does_not_drift(name: str) -> None:
     """Clock ticks without a mid: beliefs stay, or go to what was believed before any data.
 
-    An interval of what goes on moving may widen meanwhile, but never narrows.
+    Intervals of those that stay never narrow.
     """
     entry = estimator(name)
     assert entry.silence in ("hold", "prior")
@@ -212,6 +212,24 @@ def test_silence_does_not_drift(name: str) -> None:
         if not entry.reads and before[f"{belief}_age_ns"][0] >= 0:
             ages = found[f"{belief}_age_ns"]
             assert np.all((ages == -1) | (np.diff(ages, prepend=0) >= 0)), belief
+
+
+@each
+def test_intervals_widen_while_nothing_is_known(name: str) -> None:
+    """Or it says why time doesn't count: `TIMELESS`."""
+    entry = estimator(name)
+    assert set(entry.timeless) <= set(uncertain(entry))
+    assert all(len(reason) > 20 for reason in entry.timeless.values())
+    known, driver = given_to(name), Driver(name)
+    before = driver.run(stream().copy(), known, every=len(stream()))[-1]
+    last = {f: v[-1] for f, v in known.items()}
+    quiet = silence(stream()[-1], SILENT_S)
+    after = driver.run(quiet, last, every=SILENT_S)[-1]
+    for belief in set(uncertain(entry)) - set(entry.timeless):
+        if before[f"{belief}_age_ns"] >= 0:
+            wide = before[f"{belief}_high"] - before[f"{belief}_low"]
+            assert after[f"{belief}_high"] - after[f"{belief}_low"] > 1.001 * wide, belief
+            assert after[f"{belief}_sd"] > before[f"{belief}_sd"], belief
 
 
 @each

@@ -62,7 +62,8 @@ def test_counts_over_exposure_at_each_half_spread() -> None:
     found = last(row(parts), {"prior_shape": 2.0, "prior_arrival": 0.25, "half_life_s": 0.0})
     known = [half for half in halves if half]
     exposure = sum(2.0 * math.exp(-KAPPA * half * STEP) for half in known)
-    law = stats.gamma(2.0 + len(known), scale=1.0 / (8.0 + exposure))
+    fall = exposure / (2.0 * len(known))  # the prior's time counts at touches as those seen
+    law = stats.gamma(2.0 + len(known), scale=1.0 / (8.0 * fall + exposure))
     assert found["arrival"] == pytest.approx(law.mean(), rel=1e-9)
     assert found["arrival_sd"] == pytest.approx(law.std(), rel=1e-9)
     assert found["arrival_low"] == pytest.approx(law.ppf(0.025), rel=1e-8)
@@ -90,6 +91,26 @@ def test_kappas_uncertainty_is_that_of_mixing_over_it() -> None:
     sure = last(seen, FLAT)
     assert found["arrival_sd"] > 1.1 * sure["arrival_sd"]
     assert found["aggressor_rate_sd"] == sure["aggressor_rate_sd"]
+
+
+@pytest.mark.parametrize("far", [0.5, 4.0, 8.0, 12.0])
+def test_at_the_touch_it_is_what_was_seen_however_far_that_is(far: float) -> None:
+    """Kappa times half spread of 8: a second at the mid would be worth hours at the touch."""
+    half, share = far / KAPPA, 0.1
+    given = {"market_kappa": KAPPA, "market_kappa_sd": share * KAPPA}
+    found = last(busy(600, halves=(half / STEP,)), FLAT, given)
+    at_touch = found["arrival"] * math.exp(-KAPPA * half)
+    assert at_touch == pytest.approx(0.5 * found["aggressor_rate"], rel=1e-9)
+    assert at_touch == pytest.approx(0.25, rel=0.01)
+    relative = math.hypot(1.0 / math.sqrt(300.0), far * share)
+    assert found["arrival_sd"] / found["arrival"] == pytest.approx(relative, rel=1e-3)
+    # drawn: kappa from its normal law, then A from the gamma law given that kappa
+    rng = np.random.default_rng(2)
+    kappa = rng.normal(KAPPA, share * KAPPA, 400_000)
+    mixed = rng.gamma(300.0, 1.0, len(kappa)) / (1200.0 * np.exp(-kappa * half))
+    room = 0.01 + 0.03 * far * share
+    assert math.log(found["arrival_low"] / np.quantile(mixed, 0.025)) == pytest.approx(0, abs=room)
+    assert math.log(found["arrival_high"] / np.quantile(mixed, 0.975)) == pytest.approx(0, abs=room)
 
 
 def test_forgetting_against_explicit_weights() -> None:
@@ -173,8 +194,13 @@ def test_unknown_market_holds_and_counts_as_age() -> None:
     back = row([(801.0 + k,) for k in range(10)])
     found = Driver("arrival", {"half_life_s": 60.0}).run(np.concatenate([seen, blind, back]), GIVEN)
     held = found[len(seen) - 1 : len(seen) + 500]
-    for name in ("arrival", "arrival_sd", "arrival_low", "aggressor_rate"):
+    for name in ("arrival", "aggressor_rate"):
         assert np.all(held[name] == held[name][0])
+        assert np.all(np.diff(held[f"{name}_sd"]) >= 0.0)
+        assert np.all(np.diff(held[f"{name}_low"]) <= 0.0)
+        assert np.all(np.diff(held[f"{name}_high"]) >= 0.0)
+        assert held[f"{name}_sd"][-1] > 5.0 * held[f"{name}_sd"][0]
+        assert np.all(held[f"{name}_sd"][-100:] == held[name][0])  # the prior's shape of 1
     assert held["arrival_age_ns"][-1] == 500 * NS
     assert found["aggressor_rate"][-1] < 0.5 * held["aggressor_rate"][0]  # old by 8 half-lives
 

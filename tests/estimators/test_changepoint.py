@@ -9,7 +9,7 @@ from scipy import stats
 
 from simmm.estimators.driver import Driver
 from simmm.estimators.flow.changepoint import extend
-from simmm.estimators.observation import AGGRESSOR, CLOCK, Observation
+from simmm.estimators.observation import AGGRESSOR, BUCKET, CLOCK, Observation
 from simmm.study.recovery.cases import changepoint as cases
 from simmm.study.recovery.worlds.changes import (
     KAPPA,
@@ -266,3 +266,15 @@ def test_a_price_at_rest_says_nothing():
     moves[300:] = SIGMA * np.random.default_rng(3).choice([-1.0, 1.0], 300)
     assert np.isfinite(Driver("changepoint").run(buckets(moves))["run_length"]).all()
     assert SECONDS > 0
+
+
+def test_no_run_length_is_certain_from_the_start() -> None:
+    rng = np.random.default_rng(9)
+    seen = np.zeros(200, Observation)
+    seen["kind"], seen["now"] = BUCKET, np.arange(1, 201) * 10**9
+    seen["seconds"], seen["change"] = 1.0, rng.normal(0.0, 1e-4, 200)
+    found = Driver("changepoint").run(seen)
+    for name in ("run_length", "reach_run_length"):
+        assert np.all(found[f"{name}_high"] > found[f"{name}_low"])
+        assert np.all(found[f"{name}_sd"] > 0.0)
+        assert np.all(found[f"{name}_high"] >= found[name])

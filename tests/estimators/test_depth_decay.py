@@ -8,6 +8,7 @@ from scipy import stats
 
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import CLOCK, FILL, TOUCH, Observation
+from simmm.estimators.outcomes import depth_decay
 from simmm.estimators.outcomes.depth_fit import RING
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases import depth_decay as world
@@ -44,7 +45,9 @@ def fills_at(depth, adverse, every_s=10.0, ticks=120):
     last = seen[-1:].copy()
     rest = np.repeat(last, ticks)
     rest["now"] += (1 + np.arange(ticks)) * 1_000_000_000
-    return np.concatenate([seen, rest])
+    whole = np.concatenate([seen, rest])
+    whole["exch_ts"] = whole["now"]
+    return whole
 
 
 def drawn(seed, count, touch_share=0.25, decay=8e-4):
@@ -135,6 +138,7 @@ def test_fits_come_each_twenty_outcomes_and_are_smoothed():
     assert smooth == pytest.approx(driver.state["found"][0])
     more = fills_at(depth[20:40], adverse[20:40])
     more["now"] += seen["now"][-1] - START_TS
+    more["exch_ts"] = more["now"]
     driver.run(more, NOISELESS)
     assert driver.state["fits"][0] == 2
     assert driver.state["smooth"][0] == pytest.approx(0.5 * (smooth + driver.state["found"][0]))
@@ -221,3 +225,11 @@ def test_intervals_cover(name):
     ).items():
         assert 0.95 - slack <= held <= min(0.95 + slack, 1.0), (belief, held)
         assert width <= 1.25, belief
+
+
+def test_a_share_lies_inside_its_own_interval():
+    """However skewed its law."""
+    for mean, deviation in [(1e-4, 0.05), (0.9999, 0.05), (0.002, 0.04), (0.3, 0.1)]:
+        told = np.zeros(4)
+        depth_decay._tell(told, mean, deviation)
+        assert told[2] <= told[0] <= told[3], (mean, deviation)

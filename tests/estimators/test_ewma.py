@@ -108,12 +108,13 @@ def test_a_silence_counts_with_its_true_duration():
     assert last["sigma"] == pytest.approx(math.sqrt(squares / 400.0), rel=1e-12)
 
 
-def test_while_nothing_is_known_everything_stays():
+def test_while_nothing_is_known_values_stay_and_intervals_widen():
     mids = np.concatenate([path(1e-4 * np.random.default_rng(1).standard_normal(99)), np.zeros(50)])
     found = Driver("ewma").run(on_clock(mids))
     for name in ("sigma", "fast_sigma"):
         assert np.all(found[name][99:] == found[name][99])
-        assert np.all(found[f"{name}_low"][99:] == found[f"{name}_low"][99])
+        assert np.all(np.diff(found[f"{name}_low"][99:]) < 0.0)
+        assert np.all(np.diff(found[f"{name}_high"][99:]) > 0.0)
         assert np.array_equal(found[f"{name}_age_ns"][99:], np.arange(51) * NS)
 
 

@@ -53,6 +53,50 @@ def test_the_mid_in_force_at_the_horizon_is_what_counts():
     assert found["markout_30s_age_ns"] == pytest.approx(20e9, abs=2)
 
 
+def later(rows, seconds):
+    """The same, heard so long after the exchange's time."""
+    rows["now"] += round(seconds * 1e9)
+    return rows
+
+
+def test_horizons_count_from_the_fill_not_from_its_answer():
+    """Answers take 300 ms, the feed 20 ms; the mid moves on between both ends."""
+    rows = []
+    for k in range(8):
+        t = 100.0 * (k + 1)
+        for after, mid in ((-1.0, 1000.0), (0.45, 1001.0), (0.55, 1500.0), (0.9, 1002.0)):
+            rows.append(later(touch(t + after, mid), 0.02))
+        rows += [later(touch(t + 1.1, 1600.0), 0.02), later(fill(t, 1000.0, 1.0), 0.3)]
+        rows += [later(touch(t + 4.9, 990.0), 0.02), later(touch(t + 5.1, 500.0), 0.02)]
+        rows += [clock(t + 50.0, 500.0)]
+    found = told(together(*rows))
+    assert found["markout_500ms"] == pytest.approx(1e-3)
+    assert found["markout_1s"] == pytest.approx(2e-3)
+    assert found["markout_5s"] == pytest.approx(-1e-2)
+    assert found["markout_5s_age_ns"] == pytest.approx(45e9, abs=2)
+
+
+def test_an_answer_that_comes_after_the_horizon_is_left_out_there():
+    rows = [later(touch(0.0, 1000.0), 0.02)]
+    rows += [later(touch(1.0 + 0.1 * k, 1000.0 + k), 0.02) for k in range(8)]
+    rows += [later(fill(1.05, 1000.0, 1.0), 0.7), clock(2.5, 1007.0), clock(60.0, 1007.0)]
+    driver = Driver("markouts")
+    driver.run(together(*rows), SIGMA)
+    assert driver.state["left_out"][0] == 1  # at 0.5 s: the mid then is not kept
+    assert driver.state["open_n"][0, :4].tolist() == [0.0, 1.0, 1.0, 1.0]
+    assert driver.state["open_x"][0, 1] == pytest.approx(7e-3)
+
+
+def test_fills_dated_out_of_order_fall_due_in_theirs():
+    rows = [touch(0.0, 1000.0), fill(5.0, 1000.0, 1.0), later(fill(4.0, 1000.0, 1.0), 1.1)]
+    rows += [later(fill(9.0, 1000.0, 1.0), -3.5), clock(60.0, 1001.0)]
+    driver = Driver("markouts")
+    driver.run(together(*rows), SIGMA)
+    times = driver.state["pending_ts"][0, :3] - START_TS
+    assert times.tolist() == [5_000_000_000, 5_000_000_000, 5_500_000_000]  # none to come
+    assert driver.state["left_out"][0] == 0
+
+
 def test_selling_turns_the_sign():
     outcomes = [(100.0 * (k + 1), -1.0, -4e-4) for k in range(8)]
     found = told(pairs(outcomes))
@@ -69,7 +113,7 @@ def random_fills(seed, count=300):
     found = np.zeros(count + 4000 + 1, Observation)
     found["kind"] = [TOUCH] * 4000 + [FILL] * count + [CLOCK]
     times = np.concatenate([change, seconds, [seconds[-1] + 41.0]])
-    found["now"] = START_TS + np.round(times * 1e9).astype(np.int64)
+    found["now"] = found["exch_ts"] = START_TS + np.round(times * 1e9).astype(np.int64)
     found["mid"] = np.concatenate([level, before, level[-1:]])
     found["side"][4000:-1] = sides
     found["step"] = 0.0
@@ -207,9 +251,11 @@ def test_what_is_unknown_at_the_horizon_is_left_out():
         fill(1.0, 1000.0, 1.0),  # the mid is unknown at 1.5 s, known again at 2 s
         touch(1.2, 0.0),
         touch(1.9, 1001.0),
+        clock(9.0, 1001.0),
         fill(10.0, 1001.0, 1.0),  # unknown since some time before the tick
         clock(12.0, 0.0),
         touch(13.0, 1001.0),
+        clock(19.0, 1001.0),
         fill(20.0, 1001.0, 1.0),  # and so in an interruption of the feed
         gap(20.7, 1001.0),
         touch(21.5, 1001.0),

@@ -29,6 +29,18 @@ def test_momentum_is_the_return_over_the_window_in_deviations() -> None:
     assert found["momentum_sd"] == pytest.approx(0.1 * abs(moved), rel=1e-9)
 
 
+def test_a_price_that_stands_is_known_to_its_grid_and_no_better() -> None:
+    seen = on_clock(np.full(60, 1e6), 2.0)
+    seen["step"] = 2e-5
+    found = Driver("momentum").run(seen, KNOWN)
+    last = found[-1]
+    assert last["momentum"] == 0.0
+    assert last["momentum_sd"] == pytest.approx(2e-5 / (SIGMA * np.sqrt(30.0) * np.sqrt(6.0)))
+    assert np.all(found["momentum_high"] - found["momentum_low"] > 0.0)
+    assert found["momentum_sd"][0] == 1.0  # before there is a window
+    assert np.all(found["momentum_slope_high"] - found["momentum_slope_low"] > 0.0)
+
+
 def test_each_bar_has_the_sigma_and_the_duration_of_its_time() -> None:
     rng = np.random.default_rng(2)
     seconds = rng.uniform(2.0, 6.0, 40)

@@ -12,6 +12,7 @@ from simmm.estimators.outcomes import toxicity
 from simmm.estimators.outcomes.logistic import SIZE, forget_to_prior, learn, start_logistic
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases.toxicity import CASES, TRUTH
+from simmm.study.recovery.worlds.logistic import exact_posterior
 from tests.estimators.outcome_fixture import (
     START_TS,
     WORLDS,
@@ -291,6 +292,69 @@ def test_intervals_cover(case):
     for belief, (held, width) in judged("toxicity", case, worlds).items():
         assert 0.95 - slack <= held <= min(0.95 + slack, 1.0), (belief, held)
         assert width <= 1.25, belief
+
+
+def walked(x, y, centre, deviation, at, chains=500, steps=3000):
+    """Mean and deviation of the chance by many Metropolis walks."""
+    rng = np.random.default_rng(11)
+    prior = 1.0 / np.square(deviation)
+
+    def height(m):
+        odds = m @ x
+        past = -0.5 * np.square(m - centre) @ prior
+        return odds @ y - np.logaddexp(0.0, odds).sum(axis=1) + past
+
+    now = centre + deviation * rng.normal(size=(chains, len(centre)))
+    here, total, squares, kept = height(now), 0.0, 0.0, 0
+    spread = np.cov(now.T)
+    for step in range(steps):
+        if step % 50 == 0:
+            spread = np.cov(now.T)
+        jump = rng.multivariate_normal(np.zeros(len(centre)), spread, chains, method="cholesky")
+        there = now + 2.38 / np.sqrt(len(centre)) * jump
+        level = height(there)
+        go = np.log(rng.random(chains)) < level - here
+        now, here = np.where(go[:, None], there, now), np.where(go, level, here)
+        if step >= steps // 3:
+            chance = 1.0 / (1.0 + np.exp(-now @ at.T))
+            total, squares, kept = total + chance, squares + chance**2, kept + 1
+    mean, square = np.mean(total, axis=0) / kept, np.mean(squares, axis=0) / kept
+    return mean, np.sqrt(square - mean**2)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="many steps")
+def test_the_ideal_of_few_fills_is_the_exact_posterior():
+    rng = np.random.default_rng(6)
+    centre = np.array([-1.1] + [0.0] * 6)
+    deviation = np.array([1.5, 1.2, 2.0, 1.2, 4.4, 1.4, 2.3])
+    x = np.concatenate((np.ones((1, 25)), rng.normal(0.0, 0.4, (6, 25))))
+    y = (rng.random(25) < 1.0 / (1.0 + np.exp(-(centre + deviation * 1.3) @ x))).astype(float)
+    at = np.concatenate((np.ones((4, 1)), rng.normal(0.0, 0.5, (4, 6))), axis=1)
+    mean, sd = walked(x, y, centre, deviation, at)
+    found, spread = exact_posterior(x, y, centre, deviation, at, rng)
+    assert np.all(np.abs(found - mean) < 0.08 * sd)  # of 3,000 draws
+    assert spread == pytest.approx(sd, rel=0.06)
+    found, spread = exact_posterior(x, y, centre, deviation, at, rng, 60_000)
+    assert np.all(np.abs(found - mean) < 0.02 * sd)
+    assert spread == pytest.approx(sd, rel=0.02)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="many worlds")
+def test_few_fills_are_used_nearly_as_well_as_can_be():
+    """What is believed lies near the exact posterior's mean, in its deviations."""
+    case = case_named(CASES, "few fills")
+    away, errors, wide = [], [], []
+    for seed in range(250):
+        world = case.draw(500 + seed)
+        found = Driver("toxicity").run(world.observations, world.given)[-1]
+        for name, best in world.ideal.items():
+            sd = world.ideal_sd[name]
+            away.append((found[name] - best) / sd)
+            errors.append((found[name] - world.truth[name]) ** 2 / sd**2)
+            wide.append((found[f"{name}_high"] - found[f"{name}_low"]) / (3.92 * sd))
+    assert np.sqrt(np.mean(np.square(away))) < 0.4
+    assert 1.0 / np.mean(errors) > 0.8
+    assert np.mean(wide) < 1.15
 
 
 @pytest.mark.skipif(INTERPRETED, reason="many worlds")

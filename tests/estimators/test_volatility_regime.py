@@ -11,7 +11,18 @@ from scipy import stats
 from simmm.estimators.catalogue import estimator
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import CLOCK, Observation
-from simmm.study.recovery.cases.volatility_regime import CASES, SIGMA, wandering
+from simmm.study.recovery.cases.volatility_regime import (
+    BATCH_SD,
+    CASES,
+    ERROR,
+    FREEDOM,
+    OF_MEAN,
+    RELAXATION_S,
+    SIGMA,
+    TICK_S,
+    exact_posterior,
+    wandering,
+)
 
 CASE = {case.name: case for case in CASES}
 DEFAULT = {
@@ -115,6 +126,32 @@ def test_interval_covers(name: str) -> None:
     assert hits / worlds < 0.98 + 3.0 * math.sqrt(0.98 * 0.02 / worlds)
 
 
+@pytest.mark.parametrize("name", ["own world", "short"])
+def test_the_ideal_is_the_exact_posterior(name: str) -> None:
+    """Against conditioning with whole matrices, for levels of sigma drawn from the prior."""
+    rng = np.random.default_rng(5)
+    world = CASE[name].draw(7)
+    path = np.log(np.asarray(world.given["sigma"]) / SIGMA)[-110:]
+    apart = TICK_S * np.abs(np.subtract.outer(np.arange(len(path)), np.arange(len(path))))
+    alike = np.exp(-apart / RELAXATION_S)
+    log_sd = BATCH_SD * np.sqrt(FREEDOM / rng.chisquare(FREEDOM, 1500) / OF_MEAN)
+    height, mean, variance = np.zeros((3, len(log_sd)))
+    for i, one in enumerate(log_sd):
+        whole = (one**2 + ERROR**2) * alike + 1e4  # of a level that may be anywhere
+        solved = np.linalg.solve(whole, np.stack((path, one**2 * alike[-1]), axis=1))
+        height[i] = -0.5 * (np.linalg.slogdet(whole)[1] + path @ solved[:, 0])
+        mean[i] = one**2 * alike[-1] @ solved[:, 0]
+        variance[i] = one**2 - one**2 * alike[-1] @ solved[:, 1]
+    weight = np.exp(height - height.max())
+    weight /= weight.sum()
+    ratio = np.exp(mean + 0.5 * variance)
+    best = float(weight @ ratio)
+    sd = math.sqrt(weight @ (ratio**2 * np.exp(variance)) - best**2)
+    found, spread = exact_posterior(path)
+    assert found == pytest.approx(best, abs=0.05 * sd)
+    assert spread == pytest.approx(sd, rel=0.05)
+
+
 def test_hysteresis_keeps_it_from_flapping() -> None:
     """Sigma stands at a border, told with an error of 8 %: few changes in a day."""
     rng = np.random.default_rng(3)
@@ -134,8 +171,9 @@ def test_prior_before_sigma_is_known_and_held_in_silence() -> None:
     assert first["volatility_level_sd"] == DEFAULT["usual_sd"]
     told["mid"][100:] = 0.0
     found = Driver("volatility_regime").run(told, known)
-    for name in ("volatility_level", "volatility_level_high", "volatility_regime"):
+    for name in ("volatility_level", "volatility_regime"):
         assert np.all(found[name][100:] == found[name][99])
+    assert np.all(np.diff(found["volatility_level_high"][99:]) > 0.0)
     assert found["volatility_level_age_ns"][-1] == 100 * 30e9
     assert found["volatility_level"][99] > 1.1
 

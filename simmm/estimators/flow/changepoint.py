@@ -15,7 +15,8 @@ of the first `warm_up` observations), so that with run length r and a_r = a + n 
     P(0, S_1..t) = hazard * sum over r of P(r, S_1..t-1) p(S_t | r)
 
 in logarithms. Here r counts the observations since the change, and r = 0 says that the next belongs
-to a new run: its probability is the hazard whatever happens, so it says nothing. The alarm is
+to a new run: its probability is the hazard whatever happens, so it says nothing. Before any is told
+apart the length is 0, up to the first `warm_up` observations. The alarm is
 
     P(r <= min(`recent`, observations since the last alarm - 1)) > `threshold`
 
@@ -63,6 +64,7 @@ HEARS = (CLOCK, AGGRESSOR, BUCKET)
 READS = ()
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(("run_length", "reach_run_length"), "counted in what was seen alone")
 
 REACH, VOLATILITY = 0, 1
 LONGEST = 256  # room for runs
@@ -93,6 +95,8 @@ BELIEFS = (
 )
 
 _RUNS = LONGEST + 2
+ROOT_3 = 1.7320508075688772  # of the mean square of what is uniform from 0 on
+
 State = np.dtype(
     [
         # By series, by run length
@@ -142,9 +146,8 @@ def start(s: Any, p: Any, key: int) -> None:
         s.since_alarm[d] = 0
         s.recent[d] = 0.0
         s.expected[d] = 0.0
-        s.deviation[d] = 0.0
         s.low[d] = 0.0
-        s.high[d] = 0.0
+        _be_unsure(s, p, d)
         s.alarmed[d] = 0
         s.last_ts[d] = 0
     s.excess = 0.0
@@ -240,6 +243,7 @@ def _observe(s: Any, p: Any, d: int, n: float, total: float, ts: int) -> None:
 def _warm_up(s: Any, p: Any, d: int, n: float, total: float) -> None:
     """Average the first observations; then set the prior's rate to put its middle there."""
     s.scale[d] += (total - s.scale[d]) / s.count[d]
+    _be_unsure(s, p, d)
     if s.count[d] < p.warm_up or not s.scale[d] > 1e-200:
         return
     mean = s.scale[d] / n  # of an observation of shape 1: 1 / rate
@@ -254,6 +258,13 @@ def _warm_up(s: Any, p: Any, d: int, n: float, total: float) -> None:
     s.sums[d] = s.differences[d] * (2.0 * n + 1.0)
     if d == REACH:
         s.scale[d] = mean  # of one aggressor
+
+
+@kernel
+def _be_unsure(s: Any, p: Any, d: int) -> None:
+    """Until runs are told apart: what `warm_up` takes, or has taken, may be all of one run."""
+    s.high[d] = float(max(p.warm_up, s.count[d]))
+    s.deviation[d] = s.high[d] / ROOT_3
 
 
 @kernel

@@ -71,6 +71,7 @@ HEARS = (CLOCK, AGGRESSOR, GAP)
 READS = ()
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(("flow_regime_stay", "flow_regime_rate"), "constants of its states")
 
 RING = 1024  # intervals kept
 NS_PER_S = 1_000_000_000.0

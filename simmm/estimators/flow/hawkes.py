@@ -66,6 +66,10 @@ HEARS = (CLOCK, AGGRESSOR, GAP)
 READS = ()
 SILENCE = "prior"  # the intensity falls to the base rate; the others hold
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("hawkes_base", "hawkes_branching", "hawkes_decay", "hawkes_intensity"),
+    "constants of the model; the intensity goes to the base rate, which they give",
+)
 
 RING = 4096  # times kept
 FEWEST = 128  # in a pass
@@ -380,6 +384,6 @@ def _conclude(s: Any) -> None:
     alpha = s.value[1]
     total = max(1.0 / (alpha * (1.0 - alpha) * s.covariance[1, 1]) - 1.0, 1e-3)
     _excite(s)
-    s.low[1] = beta_quantile(alpha * total, (1.0 - alpha) * total, 0.025)
+    s.low[1] = min(beta_quantile(alpha * total, (1.0 - alpha) * total, 0.025), alpha)
     high = beta_quantile(alpha * total, (1.0 - alpha) * total, 0.975)
-    s.high[1] = min(high, 1.0 - 1e-9)
+    s.high[1] = max(min(high, 1.0 - 1e-9), alpha)

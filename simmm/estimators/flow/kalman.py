@@ -48,6 +48,10 @@ HEARS = (CLOCK, TOUCH)
 READS = ()
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("measurement_noise", "process_noise"),
+    "constants of the model, learned from measurements",
+)
 
 RING = 1024  # a power of two
 NEWS = 8  # a pass begins when one in so many measurements is new

@@ -70,6 +70,10 @@ HEARS = (CLOCK,)
 READS = ()
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("lead_beta", "lead_prediction"),
+    "a coefficient of the model and its last use, learned from returns that were seen",
+)
 
 SLICE = 8  # lags a tick
 LARGEST_MID = 1e18

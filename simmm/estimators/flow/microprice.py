@@ -35,7 +35,8 @@ are taken for independent. Where a hidden state of 20 s drives both book and pri
 stays too close to the mid and its interval holds the truth in .6 of all worlds, with L = 1 in .88.
 
 Duplicates at one time teach nothing; late rows are taken at their arrival. While a touch is
-unknown, what was last believed is held; the tick after teaches nothing.
+unknown, what was last believed is held, each tick adds the mean of e^2 to its variance, since the
+mid moves on unseen, and the tick after teaches nothing.
 
 Source: Stoikov (2018), The micro-price, Quantitative Finance 18(12), section 3; least
 squares temporal differences with traces, Boyan (2002), Machine Learning 49.
@@ -101,6 +102,7 @@ State = np.dtype(
         ("sign", "f8"),
         ("tick_mid", "f8"),  # at the last tick; 0 unknown
         ("tick_ts", "i8"),
+        ("away", "f8"),  # variance of what the mid may have moved since it was known, fraction^2
         ("tick_cell", "i8"),
         ("tick_sign", "f8"),
         ("traces", "f8", (CELLS,)),  # z
@@ -135,6 +137,7 @@ def start(s: Any, p: Any, key: int) -> None:
     s.sign = 0.0
     s.tick_mid = 0.0
     s.tick_ts = 0
+    s.away = 0.0
     s.ticks = 0.0
     s.tick_squares = 0.0
     s.tick_spreads = 0.0
@@ -168,6 +171,9 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     ):
         if o.kind == CLOCK:
             s.tick_mid = 0.0
+            if s.known == 1:
+                squares = s.tick_squares + s.half_spread * s.half_spread
+                s.away = min(s.away + squares / (s.ticks + 1.0), 1.0)
         return
     if s.known == 1 and p.persistence_s > 0.0:
         elapsed = max(float(o.now - s.last_ts), 0.0) / NS_PER_S
@@ -180,6 +186,7 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     s.shown[ASK] = ask
     s.shown[BID] = bid
     s.known = 1
+    s.away = 0.0
     s.last_ts = o.now
     s.mid = o.mid
     s.half_spread = o.half_spread
@@ -321,6 +328,8 @@ def read(s: Any, p: Any, now: int, b: Any) -> None:
     deviation = p.prior_half_spreads * s.half_spread
     if s.learned == 1:
         deviation = s.correction_sd[s.cell]
+    if s.away > 0.0:
+        deviation = sqrt(deviation * deviation + s.away)
     price = s.mid * (1.0 + s.sign * s.correction[s.cell])
     b.microprice = price
     b.microprice_sd = s.mid * deviation

@@ -7,7 +7,12 @@ bar's true duration, its normalised return is
 
 of variance 1 if sigma is right. Momentum is m = (sum of the last 15 u) / sqrt(15): the return over
 the window in units of its deviation, each bar by the sigma of its time. It is a figure of the past,
-so its deviation is that of sigma alone, sd(m) = |m| sd(s) / s.
+so its deviation is that of sigma and of the grid: a mid on steps tells either end of the window to
+half a step up or down,
+
+    sd(m)^2 = (m sd(s) / s)^2 + (step / (s sqrt(`window_s`)))^2 / 6,
+
+and 1 before there is a window, as m's is where nothing drives it.
 
 Slope: the coefficient, through the origin, of the next window's m on this one's. Overlapping
 windows repeat each other, so the covariance is taken from the same terms, regrouped by bar
@@ -55,8 +60,10 @@ HEARS = (CLOCK,)
 READS = ("sigma",)
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(("momentum", "momentum_slope"), "of a window of the past, as it was")
 
 BARS = 15  # in a window
+ROOT_6 = 2.449489742783178  # of two ends, each uniform over a step
 BLOCK = 90  # bars, of which the slope takes in one sum
 RING = 512  # bars, a power of two
 TESTED = 256  # bars
@@ -92,7 +99,7 @@ State = np.dtype(
         ("count", "i8"),  # bars ever
         ("bars", "f8", (RING,)),  # u
         ("momentum", "f8"),
-        ("spread", "f8"),  # relative deviation of sigma
+        ("deviation", "f8"),  # of it
         ("block", "i8"),  # bars in the block in course
         ("product", "f8"),  # N of it
         ("square", "f8"),  # M of it
@@ -128,7 +135,7 @@ def start(s: Any, p: Any, key: int) -> None:
     s.last_ts = 0
     s.count = 0
     s.momentum = 0.0
-    s.spread = 0.0
+    s.deviation = 1.0
     s.block = 0
     s.product = 0.0
     s.square = 0.0
@@ -140,7 +147,7 @@ def start(s: Any, p: Any, key: int) -> None:
     s.product_square = 0.0
     s.square_square = 0.0
     s.slope = 0.0
-    s.slope_sd = 0.0
+    s.slope_sd = 1.0
     s.slope_ts = -1
     s.stationary = 0.0
     s.tested_ts = -1
@@ -165,7 +172,11 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         ratio = o.mid / s.last_mid
         if 1.0 / LARGEST_RATIO < ratio < LARGEST_RATIO:
             _close(s, p, clip(log(ratio) / (b.sigma * sqrt(seconds)), -LARGEST, LARGEST), o.now)
-            s.spread = clip(b.sigma_sd / b.sigma, 0.0, LARGEST)
+            if s.count >= BARS:
+                from_sigma = s.momentum * clip(b.sigma_sd / b.sigma, 0.0, LARGEST)
+                step = o.step if 0.0 < o.step <= 1.0 else 0.0
+                from_grid = min(step / (b.sigma * sqrt(p.window_s)), LARGEST) / ROOT_6
+                s.deviation = sqrt(from_sigma * from_sigma + from_grid * from_grid)
         s.last_mid = o.mid
         s.last_ts = o.now
     _test(s, p)
@@ -276,11 +287,10 @@ def _statistic(s: Any, k: int) -> float:
 @kernel
 def read(s: Any, p: Any, now: int, b: Any) -> None:
     """Write what is believed."""
-    deviation = abs(s.momentum) * s.spread
     b.momentum = s.momentum
-    b.momentum_sd = deviation
-    b.momentum_low = s.momentum - 1.96 * deviation
-    b.momentum_high = s.momentum + 1.96 * deviation
+    b.momentum_sd = s.deviation
+    b.momentum_low = s.momentum - 1.96 * s.deviation
+    b.momentum_high = s.momentum + 1.96 * s.deviation
     b.momentum_age_ns = now - s.last_ts if s.count >= BARS else -1
     b.momentum_slope = s.slope
     b.momentum_slope_sd = s.slope_sd

@@ -6,31 +6,38 @@ over the exposure E = sum over sides of the integral of exp(-kappa h(t)) dt. Wha
 w = 2^(-t / half-life); with S1 and S2 the integrals of w and w^2 over the time watched and
 r = S1 / S2 (1 without forgetting, towards 2 with it), given kappa
 
-    A ~ Gamma(a0 + r N, a0 / A0 + r E),      so    mean = (a0 + r N) / (a0 / A0 + r E)
+    A ~ Gamma(a0 + r N, F (a0 / A0 + r S1)),  F = E / S1,
+    so  A F = (a0 + r N) / (a0 / A0 + r S1)
 
 with the prior a0 = `prior_shape` aggressors at the rate A0 = `prior_arrival`: r N is the number of
-aggressors that N weighted ones are worth, since Var(N) / N = S2 / S1. The exposure is kept by class
-of half spread, so that it is right for the newest kappa. Kappa's uncertainty is folded in by the
-delta method,
+aggressors that N weighted ones are worth, since Var(N) / N = S2 / S1. The prior is of the rate at
+the touch, as if it had watched touches as far as those seen: F is the mean over time of
+exp(-kappa h), so that A F is what was seen and little else, however far the touch. The exposure is
+kept by class of half spread, so that it is right for the newest kappa.
 
-    Var(ln A) = 1 / (a0 + r N) + (mean h)^2 Var(kappa),
+Kappa is from reach beyond the touch, which tells nothing of how often the touch is reached, so the
+two are independent, and ln A moves with kappa as the mean of h, weighted by exposure, does:
 
-the mean of h weighted by exposure; kappa is from reach beyond the touch, which tells nothing of how
-often the touch is reached, so the two are independent. Told is the gamma law with that mean and
-that relative variance. `aggressor_rate` is the same without kappa: N over the time watched, both
-sides together, its prior 2 A0.
+    Var(A) / A^2 = 1 / (a0 + r N) + f^2,   f = (mean h) sd(kappa)
+
+The 95 % interval is that of the product of the gamma law given kappa and a lognormal one of f: the
+distances of its ends from the value, in logs, are the roots of the sums of both laws' squares.
+`aggressor_rate` is the same without kappa: N over the time watched, both sides together, its prior
+2 A0. Before any touch was watched `arrival` is A0.
 
 Time counts at the clock only, each interval at the touch's distance at its end. Were the touch
 looked at when aggressors come, the moments at which they like to come would count as if they
-lasted. Time or aggressors with an unknown touch count neither as exposure nor as arrivals, and
-while the market is unknown nothing is forgotten; what passed then counts as age afterwards.
+lasted. Time or aggressors with an unknown touch count neither as exposure nor as arrivals. While
+the market is unknown the values stay and the gamma law's variance grows as in `silence.py`, up to
+that of the prior; what passed then counts as age afterwards.
 
 An aggressor counts once, however many prints it has. Duplicates count twice. Where it is wrong:
 aggressors that cluster (E19) are less certain than Poisson ones. In clusters much shorter than the
 half-life, of branching ratio n, the interval is too narrow by 1 / (1 - n): at n = 0.6 it held the
 truth in 62 % of worlds.
 
-Source: conjugate prior of the Poisson rate with exposure; effective number of weighted data.
+Source: conjugate prior of the Poisson rate with exposure; effective number of weighted data; the
+interval of a product from those of its factors, Zou and Donner (2008), in logs.
 """
 
 from __future__ import annotations
@@ -42,7 +49,9 @@ import numpy as np
 from simmm.distributions import gamma_quantile
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import AGGRESSOR, CLOCK
+from simmm.estimators.silence import SILENT, count_silence, start_silence
 from simmm.estimators.volatility.forgetting import LN2, retention
+from simmm.estimators.volatility.spread import JEFFREYS
 from simmm.jit import kernel
 from simmm.math import exp, expm1, floor_int, log, sqrt
 
@@ -58,7 +67,7 @@ PARAMETERS = parameters(
     ),
     prior_shape=Parameter(1.0, "aggressors", "number that the prior is worth", 0.01, 1e6),
     prior_arrival=Parameter(
-        1.0, "1/s and side", "rate of the prior at the mid", 1e-9, 1e6, time_power=-1.0
+        1.0, "1/s and side", "rate of the prior at the touch", 1e-9, 1e6, time_power=-1.0
     ),
 )
 
@@ -85,6 +94,8 @@ CLASSES_PER_E_FOLD = 6.0
 NEAREST = 1e-6
 LARGEST_KAPPA = 1e9
 LEAST_SHAPE = 0.01  # of the law told; less is no different to anyone
+FARTHEST = 300.0  # kappa h; an interval's end is no farther than that from its value, in logs
+Z = 1.959963984540054  # 97.5 % quantile of the normal law
 ARRIVAL, TOUCHED = 0, 1
 
 State = np.dtype(
@@ -98,6 +109,9 @@ State = np.dtype(
         ("seconds_squared", "f8"),  # S2, both sides
         ("class_seconds", "f8", (CLASSES,)),  # of both sides, by half spread
         ("class_distance", "f8", (CLASSES,)),  # the same times half spread
+        *SILENT,
+        ("told_shape", "f8", (2,)),  # of arrival, aggressor_rate
+        ("from_kappa", "f8", (2,)),  # deviation of their logarithms by kappa's
         ("value", "f8", (2,)),  # arrival, aggressor_rate
         ("deviation", "f8", (2,)),
         ("low", "f8", (2,)),
@@ -120,8 +134,9 @@ def start(s: Any, p: Any, key: int) -> None:
     for k in range(CLASSES):
         s.class_seconds[k] = 0.0
         s.class_distance[k] = 0.0
-    _tell(s, ARRIVAL, p.prior_arrival, p.prior_shape)
-    _tell(s, TOUCHED, SIDES * p.prior_arrival, p.prior_shape)
+    start_silence(s)
+    _tell(s, p, ARRIVAL, p.prior_arrival, p.prior_shape, 0.0)
+    _tell(s, p, TOUCHED, SIDES * p.prior_arrival, p.prior_shape, 0.0)
 
 
 @kernel
@@ -138,9 +153,14 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         s.clock_ts = o.now
         s.known_ts = o.now
         s.count_ts = o.now
+    told = s.seconds_squared > 0.0
+    if count_silence(s, known and o.mid > 0.0, o.now, p.half_life_s) and told:
+        for which in range(2):
+            _tell(s, p, which, s.value[which], s.told_shape[which], s.from_kappa[which])
     seconds = float(o.now - s.clock_ts) * 1e-9
     s.clock_ts = max(s.clock_ts, o.now)
     if known and o.mid > 0.0 and seconds > 0.0:
+        s.excess = 0.0  # what was missed is aged from here
         _age_count(s, p, o.now)
         _expose(s, p, o, seconds)
         if s.seconds_squared > 0.0:
@@ -207,32 +227,38 @@ def _class_of(half_spread: float) -> int:
 def _estimate(s: Any, p: Any, b: Any) -> None:
     worth = s.seconds / s.seconds_squared  # aggressors that one of weight 1 is worth
     shape = p.prior_shape + worth * s.count
-    prior_seconds = p.prior_shape / p.prior_arrival
-    watched = 0.5 * prior_seconds + worth * s.seconds / SIDES
-    _tell(s, TOUCHED, shape / watched, shape)
+    watched = p.prior_shape / p.prior_arrival + worth * s.seconds
+    _tell(s, p, TOUCHED, SIDES * shape / watched, shape, 0.0)
     kappa, deviation = b.market_kappa, b.market_kappa_sd
     if not (0.0 < kappa < LARGEST_KAPPA and 0.0 <= deviation < LARGEST_KAPPA):
         return
+    seconds = 0.0
     exposure = 0.0
     moment = 0.0
     for k in range(CLASSES):
         if s.class_seconds[k] > 0.0:
             distance = s.class_distance[k] / s.class_seconds[k]
-            part = s.class_seconds[k] * exp(-kappa * distance)
+            part = s.class_seconds[k] * exp(-min(kappa * distance, FARTHEST))
+            seconds += s.class_seconds[k]
             exposure += part
             moment += part * distance
-    from_kappa = 0.0
     if exposure > 0.0:
-        from_kappa = deviation * worth * moment / (prior_seconds + worth * exposure)
-    relative = 1.0 / shape + from_kappa * from_kappa
-    _tell(s, ARRIVAL, shape / (prior_seconds + worth * exposure), 1.0 / relative)
+        fall = exposure / seconds
+        _tell(s, p, ARRIVAL, shape / (fall * watched), shape, deviation * moment / exposure)
 
 
 @kernel
-def _tell(s: Any, which: int, mean: float, shape: float) -> None:
-    """Tell the gamma law of that mean and shape."""
+def _tell(s: Any, p: Any, which: int, mean: float, shape: float, from_kappa: float) -> None:
+    """Tell the gamma law of that mean and shape, wider by kappa's deviation of its logarithm."""
     shape = max(shape, LEAST_SHAPE)
+    s.told_shape[which] = shape
+    s.from_kappa[which] = from_kappa
+    if s.excess > 0.0:
+        shape = max(shape / (1.0 + s.excess), min(shape, max(p.prior_shape, JEFFREYS)))
     s.value[which] = mean
-    s.deviation[which] = mean / sqrt(shape)
-    s.low[which] = mean / shape * gamma_quantile(shape, 0.025)
-    s.high[which] = max(mean / shape * gamma_quantile(shape, 0.975), mean)
+    s.deviation[which] = mean * sqrt(1.0 / shape + from_kappa * from_kappa)
+    below = log(max(gamma_quantile(shape, 0.025) / shape, 1e-300))
+    above = log(max(gamma_quantile(shape, 0.975) / shape, 1.0))
+    more = Z * from_kappa * (Z * from_kappa)
+    s.low[which] = mean * exp(-min(sqrt(below * below + more), FARTHEST))
+    s.high[which] = mean * exp(min(sqrt(above * above + more), FARTHEST))

@@ -23,9 +23,12 @@ of standard deviation `ratio_log_sd`, whose uncertainty enters the interval; err
 kappa are taken to last `ratio_memory_s`. What the calibrated book adds to the market's kappa is
 then its changes.
 
-Ticks of one time count once. Silence changes nothing; an interruption forgets the books compared,
-not the slope. Wrong where the book isn't exponential (a hump away from the touch lowers k), where
-size is hidden, and where noise outlasts `memory_s`: intervals then are too narrow.
+Of a side at most 20 levels are seen, and none beyond the first 512 prices from the touch: on a grid
+so fine that levels lie many steps apart there are few, and with fewer than `least_levels` nothing
+is said. Ticks of one time count once. In silence the value stays and its variance grows as in
+`silence.py`; an interruption forgets the books compared, not the slope. Wrong where the book isn't
+exponential (a hump away from the touch lowers k), where size is hidden, and where noise outlasts
+`memory_s`: intervals then are too narrow.
 
 On books of 20 levels of Hyperliquid's majors depth grows with distance (R^2 below 0.11): the slope
 has the wrong sign, `book_kappa` lies at its floor with an interval over all magnitudes, and the
@@ -42,6 +45,7 @@ import numpy as np
 
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import ASK, CLOCK, GAP, LEVELS
+from simmm.estimators.silence import SILENT, count_silence, grown, start_silence
 from simmm.jit import kernel
 from simmm.math import clip, exp, is_finite, log, sqrt
 
@@ -88,6 +92,8 @@ BELIEFS = (
     Belief("book_ratio", "", "what the book's slope is multiplied by", law="code"),
 )
 
+WIDEST = 100.0  # variance of ln book_kappa while the market is unknown: all magnitudes
+
 State = np.dtype(
     [
         ("books", "i8"),  # remembered
@@ -114,6 +120,7 @@ State = np.dtype(
         ("low", "f8"),
         ("high", "f8"),
         ("factor", "f8"),  # the ratio in force
+        *SILENT,
         ("tick_ts", "i8"),  # ns, of the last slope; -1: none
         ("ratio_ts", "i8"),  # ns, of the last ratio; -1: none
     ],
@@ -139,6 +146,7 @@ def start(s: Any, p: Any, key: int) -> None:
     s.deviation = 0.0
     s.low = 0.0
     s.high = 0.0
+    start_silence(s)
     s.book_ts = -1
     s.tick_ts = -1
     s.ratio_ts = -1
@@ -151,7 +159,10 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     if o.kind == GAP:
         s.books = 0
         return
-    if not 0.0 < o.mid < 1e300 or o.now == s.book_ts:
+    known = 0.0 < o.mid < 1e300
+    if count_silence(s, known, o.now, p.half_life_s) and s.tick_ts >= 0:
+        _conclude(s, p)
+    if not known or o.now == s.book_ts:
         return
     if s.book_ts >= 0 and o.now - s.book_ts < 1e9 * p.sample_s:
         return
@@ -305,7 +316,8 @@ def _conclude(s: Any, p: Any) -> None:
             ratio_variance = share * s.ratio_variance
     s.factor = exp(clip(log_ratio, -20.0, 20.0))
     slope = max(s.slope, 1.0)
-    deviation = min(sqrt(s.variance / (slope * slope) + ratio_variance), 10.0)
+    relative = s.variance / (slope * slope) + ratio_variance
+    deviation = min(sqrt(grown(relative, s.excess, WIDEST)), 10.0)
     if not s.slope > 1.0:  # depth doesn't fall with distance, however surely
         deviation = 10.0
     s.value = s.factor * slope

@@ -22,7 +22,8 @@ Time between two ticks counts half at the distances before it and half at those 
 farther apart than `longest_s`, and time around an interruption, don't count. Both sides are pooled.
 Partial fills at one distance of one exchange time are one aggressor and count once, which makes
 repeated rows harmless; orders at one distance count once too; order of rows doesn't matter but for
-that. Fills beyond the mid count as at it. Silence (no mid, or nothing quoted) changes nothing.
+that. Fills beyond the mid count as at it. Time without quotes changes nothing. While the market is
+unknown values stay, and variances grow as in `silence.py` up to the priors'.
 
 Wrong where intensity isn't exponential in distance, or moves while one quotes: quoting wide exactly
 when flow is strong makes kappa look small. At one single distance only A exp(-kappa d) is known and
@@ -57,6 +58,7 @@ from simmm.estimators.intensity.quoted import (
     take_fill,
 )
 from simmm.estimators.observation import CLOCK, FILL, GAP
+from simmm.estimators.silence import SILENT, count_silence, grown, start_silence
 from simmm.jit import kernel
 from simmm.math import clip, exp, log, sqrt
 
@@ -86,6 +88,8 @@ BELIEFS = (
     Belief("exposure_fills", "", "effective number of own fills", law="code"),
 )
 
+LEAST_SHAPE = 0.5  # of a law that is told in silence
+
 State = np.dtype(
     [
         ("seconds", "f8", (CLASSES,)),
@@ -110,6 +114,8 @@ State = np.dtype(
         ("correlation", "f8"),
         ("informed_ts", "i8"),  # ns; -1: nothing quoted or filled yet
         ("fitted_ts", "i8"),  # ns; -1: a fill came since
+        ("variance", "f8", (2,)),  # of ln A and ln kappa, by the newest fit
+        *SILENT,
         *SEEN,
     ],
     align=True,
@@ -132,6 +138,7 @@ def start(s: Any, p: Any, key: int) -> None:
     s.informed_ts = -1
     s.fitted_ts = -1
     see_nothing(s)
+    start_silence(s)
     _fit(s, p)
 
 
@@ -140,13 +147,17 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Count a fill, or the time quoted since the last tick."""
     if o.kind == GAP:
         s.tick_ts = -1
-    elif o.kind == FILL:
+        return
+    if o.kind == FILL:
         if take_fill(s, o, s.pairs):
             s.fills += 1.0
             s.distance += max(o.distance, 0.0)
             s.informed_ts = o.now
             s.fitted_ts = -1
-    elif o.mid > 0.0:
+        return
+    if count_silence(s, o.mid > 0.0, o.now, p.half_life_s) and s.informed_ts >= 0:
+        _tell(s, p)
+    if o.mid > 0.0:
         duration = seconds_since(s, o, p.longest_s)
         if duration > 0.0 and s.own[0] + s.own[1] + o.own[0] + o.own[1] > 0:
             _take_time(s, p, o, duration)
@@ -209,14 +220,19 @@ def _fit(s: Any, p: Any) -> None:
         if abs(step) < 1e-4:  # the error left is about its square
             break
     s.effective = power * s.fills
-    _conclude(s, arrival_variance, kappa_variance, cross)
+    s.correlation = cross / sqrt(arrival_variance * kappa_variance)
+    s.variance[0] = arrival_variance
+    s.variance[1] = kappa_variance
+    _tell(s, p)
 
 
 @kernel
-def _conclude(s: Any, arrival_variance: float, kappa_variance: float, cross: float) -> None:
-    deviation_a = min(sqrt(arrival_variance), 100.0)
-    deviation_k = min(sqrt(kappa_variance), 10.0)
-    s.correlation = cross / sqrt(arrival_variance * kappa_variance)
+def _tell(s: Any, p: Any) -> None:
+    """Tell what the newest fit found, less sure by the time unknown, up to the prior's variance."""
+    widest = p.prior_arrival_log_sd * p.prior_arrival_log_sd
+    deviation_a = min(sqrt(grown(s.variance[0], s.excess, widest)), 100.0)
+    widest = 1.0 / max(p.prior_shape, LEAST_SHAPE)
+    deviation_k = min(sqrt(grown(s.variance[1], s.excess, widest)), 10.0)
     s.arrival = exp(s.log_arrival)
     s.arrival_deviation = s.arrival * deviation_a
     s.arrival_low = s.arrival * exp(-1.959963984540054 * deviation_a)

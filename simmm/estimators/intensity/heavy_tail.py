@@ -35,6 +35,10 @@ HEARS = (AGGRESSOR,)
 READS = ()
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("reach_variation",),
+    "of the last aggressors, and forgotten by their number",
+)
 
 PARAMETERS = parameters(
     weight=Parameter(0.01, "", "weight of the newest aggressor", low=1e-6, high=0.5),

@@ -179,5 +179,5 @@ def _solve(s: Any, p: Any) -> None:
 def _tell(s: Any, shape: float, rate: float) -> None:
     s.value = shape / rate
     s.deviation = sqrt(shape) / rate
-    s.low = gamma_quantile(shape, 0.025) / rate
-    s.high = gamma_quantile(shape, 0.975) / rate
+    s.low = min(gamma_quantile(shape, 0.025) / rate, s.value)
+    s.high = max(gamma_quantile(shape, 0.975) / rate, s.value)

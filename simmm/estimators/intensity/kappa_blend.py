@@ -22,8 +22,10 @@ Once `starved_after_s` were quoted and the rate is below `minimum_fills_per_hour
 time constant `starved_ramp_s`; it goes back to 1 as it came. Stagnant: own weight below 1/2 after
 `stagnant_after_s` of quoting.
 
-Repeated rows of a fill count once; order doesn't matter. Silence and time without quotes change
-nothing. Wrong where all sources are wrong alike: the weighted sum measures no common bias.
+Repeated rows of a fill count once; order doesn't matter. While the market is unknown the value
+stays and its variance grows as in `silence.py`, by `unseen_half_life_s`, up to the prior's; time
+without quotes changes nothing. Wrong where all sources are wrong alike: the weighted sum measures
+no common bias.
 
 Source: logarithmic pooling (Genest and Zidek, 1986), with dependence bounded by perfect
 correlation.
@@ -37,8 +39,9 @@ import numpy as np
 
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import CLOCK, FILL, GAP
+from simmm.estimators.silence import SILENT, count_silence, grown, start_silence
 from simmm.jit import kernel
-from simmm.math import clip, exp, log
+from simmm.math import clip, exp, log, sqrt
 
 ROW = "E11"
 HEARS = (CLOCK, FILL, GAP)
@@ -77,6 +80,9 @@ PARAMETERS = parameters(
     stagnant_after_s=Parameter(
         3600.0, "s", "time quoted before stagnation is called", low=0.0, high=1e8, time_power=1.0
     ),
+    unseen_half_life_s=Parameter(
+        600.0, "s", "time unknown that doubles the variance; 0: none", 0.0, 1e9, time_power=1.0
+    ),
     longest_s=Parameter(
         60.0, "s", "longest time between ticks that counts", low=1e-3, high=1e6, time_power=1.0
     ),
@@ -98,7 +104,9 @@ State = np.dtype(
         ("log_kappa", "f8"),
         ("deviation", "f8"),  # of it
         ("kappa", "f8"),
-        ("bound", "f8"),  # exp(1.96 deviation)
+        *SILENT,
+        ("told", "f8"),  # deviation with what silence adds
+        ("bound", "f8"),  # exp(1.96 told)
         ("informed", "i8"),  # 1: from a source that heard data
         ("informed_ts", "i8"),  # ns, of the newest of them
         ("own_weight", "f8"),
@@ -141,7 +149,8 @@ def start(s: Any, p: Any, key: int) -> None:
     s.starved = 0
     s.tick_ts = -1
     s.quoting = 0
-    _conclude(s)
+    start_silence(s)
+    _conclude(s, p)
 
 
 @kernel
@@ -154,12 +163,16 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
             s.fills += 1
             s.rate_fills += 1.0
         s.fill_ts = o.exch_ts
-    elif o.mid > 0.0:
-        _count_time(s, p, o)
-        _blend(s, p, o, b)
-        _conclude(s)
     else:
-        s.tick_ts = -1
+        changed = count_silence(s, o.mid > 0.0, o.now, p.unseen_half_life_s)
+        if o.mid > 0.0:
+            _count_time(s, p, o)
+            _blend(s, p, o, b)
+            _conclude(s, p)
+        else:
+            s.tick_ts = -1
+            if changed and s.informed == 1:
+                _conclude(s, p)
 
 
 @kernel
@@ -243,9 +256,13 @@ def _blend(s: Any, p: Any, o: Any, b: Any) -> None:
 
 
 @kernel
-def _conclude(s: Any) -> None:
+def _conclude(s: Any, p: Any) -> None:
     s.kappa = exp(s.log_kappa)
-    s.bound = exp(1.959963984540054 * s.deviation)
+    s.told = s.deviation
+    if s.excess > 0.0:
+        widest = p.prior_log_sd * p.prior_log_sd
+        s.told = sqrt(grown(s.deviation * s.deviation, s.excess, widest))
+    s.bound = exp(1.959963984540054 * s.told)
 
 
 @kernel
@@ -257,7 +274,7 @@ def read(s: Any, p: Any, now: int, b: Any) -> None:
         factor = b.cascade_kappa_factor
     kappa = max(s.kappa * factor, p.floor)
     b.kappa = kappa
-    b.kappa_sd = kappa * s.deviation
+    b.kappa_sd = kappa * s.told
     b.kappa_low = kappa / s.bound
     b.kappa_high = kappa * s.bound
     b.kappa_age_ns = age

@@ -54,6 +54,7 @@ from simmm.estimators.intensity.quoted import (
     take_fill,
 )
 from simmm.estimators.observation import ASK, BID, CLOCK, FILL, GAP
+from simmm.estimators.silence import SILENT, count_silence, grown, start_silence
 from simmm.jit import kernel
 from simmm.math import clip, exp, is_finite, log, sqrt
 
@@ -86,6 +87,9 @@ BELIEFS = (
     Belief("side_correlation", "", "of ln bid_kappa and ln ask_kappa in the posterior", law="code"),
 )
 
+OWN = 2  # index after those of the sides
+LARGEST_VARIANCE = 2.0  # of ln kappa told in silence
+
 State = np.dtype(
     [
         ("seconds", "f8", (2, CLASSES)),
@@ -104,6 +108,8 @@ State = np.dtype(
         ("deviation", "f8", (2,)),  # of ln kappa
         ("low", "f8", (2,)),
         ("high", "f8", (2,)),
+        ("variance", "f8", (3,)),  # of their logarithms by the newest fit, and of own kappa's
+        ("widest", "f8"),  # variance of ln kappa by the prior of that fit
         ("own_kappa", "f8"),
         ("own_deviation", "f8"),
         ("own_low", "f8"),
@@ -111,6 +117,7 @@ State = np.dtype(
         ("correlation", "f8"),
         ("informed_ts", "i8"),  # ns; -1: no data yet
         ("fitted_ts", "i8"),  # ns; -1: a fill came since
+        *SILENT,
         *SEEN,
     ],
     align=True,
@@ -132,6 +139,7 @@ def start(s: Any, p: Any, key: int) -> None:
         s.log_arrival[side] = log(p.prior_arrival)
         s.log_kappa[side] = log(p.prior_kappa)
     see_nothing(s)
+    start_silence(s)
     s.informed_ts = -1
     s.fitted_ts = -1
     _fit(s, p, p.prior_kappa, 0.0, 1.0, 0.0)
@@ -142,14 +150,18 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Count a fill, or the time quoted since the last tick."""
     if o.kind == GAP:
         s.tick_ts = -1
-    elif o.kind == FILL:
+        return
+    if o.kind == FILL:
         side = side_of(o)
         if take_fill(s, o, s.pairs[side]):
             s.fills[side] += 1.0
             s.distance[side] += max(o.distance, 0.0)
             s.informed_ts = o.now
             s.fitted_ts = -1
-    elif o.mid > 0.0:
+        return
+    if count_silence(s, o.mid > 0.0, o.now, p.half_life_s) and s.informed_ts >= 0:
+        _tell(s)
+    if o.mid > 0.0:
         duration = seconds_since(s, o, p.longest_s)
         for side in range(2):
             if duration > 0.0 and s.own[side] + o.own[side] > 0:
@@ -226,13 +238,23 @@ def _fit(
         if abs(step_ask) + abs(step_bid) < 1e-4:  # the error left is about its square
             break
     s.correlation = covariance / sqrt(variance_ask * variance_bid)
-    s.deviation[ASK], s.deviation[BID] = sqrt(variance_ask), sqrt(variance_bid)
     for side in range(2):
         s.kappa[side] = exp(s.log_kappa[side])
-        s.low[side], s.high[side] = gamma_bounds(s.kappa[side], s.deviation[side])
     s.own_kappa = factor * exp(0.5 * (s.log_kappa[ASK] + s.log_kappa[BID]))
     mean_variance = 0.25 * (variance_ask + variance_bid + 2.0 * covariance)
-    s.own_deviation = sqrt(mean_variance + factor_deviation * factor_deviation)
+    s.variance[ASK], s.variance[BID] = variance_ask, variance_bid
+    s.variance[OWN] = mean_variance + factor_deviation * factor_deviation
+    s.widest = min(alone + common, LARGEST_VARIANCE)
+    _tell(s)
+
+
+@kernel
+def _tell(s: Any) -> None:
+    """Tell what the newest fit found, less sure by the time unknown, up to the prior's variance."""
+    for side in range(2):
+        s.deviation[side] = sqrt(grown(s.variance[side], s.excess, s.widest))
+        s.low[side], s.high[side] = gamma_bounds(s.kappa[side], s.deviation[side])
+    s.own_deviation = sqrt(grown(s.variance[OWN], s.excess, s.widest))
     s.own_low, s.own_high = gamma_bounds(s.own_kappa, s.own_deviation)
 
 

@@ -99,7 +99,7 @@ def take_fill(s: Any, o: Any, pairs: Any) -> bool:
     over their ordered pairs: the number, the mean of both distances, the product.
     """
     side = side_of(o)
-    if not is_distance(o.distance):
+    if not (is_distance(o.distance) and o.mid > 0.0):  # a distance from what was known
         return False
     distance = max(o.distance, 0.0)
     if s.fill_ts[side] != o.exch_ts:
@@ -236,7 +236,8 @@ def design(
 
 @kernel
 def gamma_bounds(mean: float, relative: float) -> tuple[float, float]:
-    """95 % of the gamma law with this mean and relative standard deviation."""
+    """95 % of the gamma law with this mean and relative standard deviation, and the mean."""
     shape = 1.0 / (relative * relative)
     scale = mean / shape
-    return scale * gamma_quantile(shape, 0.025), scale * gamma_quantile(shape, 0.975)
+    low, high = scale * gamma_quantile(shape, 0.025), scale * gamma_quantile(shape, 0.975)
+    return min(low, mean), max(high, mean)

@@ -43,7 +43,7 @@ from simmm.estimators.outcomes.pending import (
     PENDING,
     admit,
     hear_mid,
-    lose_mid,
+    hear_time,
     markout,
     nanoseconds,
     next_due,
@@ -61,6 +61,10 @@ HEARS = (CLOCK, TOUCH, FILL, GAP)
 READS = ("sigma",)
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("adverse_touch", "adverse_decay", *(f"adverse_bucket_{k}" for k in range(1, 5))),
+    "of own fills, and forgotten by their number",
+)
 
 PARAMETERS = parameters(
     horizon_s=Parameter(5.0, "s", "from fill to outcome", low=1e-3, high=3600.0, time_power=1.0),
@@ -149,9 +153,9 @@ def start(s: Any, p: Any, key: int) -> None:
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Settle what is due, take up a fill or a mid, and fit on at the clock."""
-    lose_mid(s, o)
+    hear_time(s, o)
     if s.settled[0] < s.fills:
-        _settle(s, p, o.now)
+        _settle(s, p)
     hear_mid(s, o)
     if o.kind == FILL:
         if b.sigma_age_ns >= 0 and b.sigma >= 0.0 and is_finite(o.depth):
@@ -169,11 +173,11 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
 
 
 @kernel
-def _settle(s: Any, p: Any, now: int) -> None:
+def _settle(s: Any, p: Any) -> None:
     horizon_ns = nanoseconds(p.horizon_s)
     threshold = 1e-4 * p.adverse_bps
     while True:
-        place = next_due(s, 0, horizon_ns, now)
+        place = next_due(s, 0, horizon_ns)
         if place < 0:
             return
         noise = noise_of(s.pending_sigma[place], p.horizon_s)
@@ -245,8 +249,8 @@ def _tell(told: Any, mean: float, deviation: float) -> None:
     a, b = beta_counts(mean, deviation)
     told[0] = mean
     told[1] = deviation
-    told[2] = beta_quantile(a, b, 0.025)
-    told[3] = beta_quantile(a, b, 0.975)
+    told[2] = min(beta_quantile(a, b, 0.025), mean)  # the mean of a skewed law may be outside
+    told[3] = max(beta_quantile(a, b, 0.975), mean)
 
 
 @kernel

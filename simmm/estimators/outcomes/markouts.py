@@ -1,9 +1,10 @@
 """E22: what the mid does after own fills, and which share of them was informed.
 
 The markout of a fill is side (mid at fill + h - mid before it) / mid before it: negative is
-adverse. The mid in force at fill + h is exact, since each change of it is told (`pending.py`). For
-each horizon the mean is taken with weights that fall by 1 - `weight` per fill; its deviation counts
-bursts, not fills (`clusters.py`), with clusters of the horizon or `cluster_s`, if that is longer.
+adverse. A fill's time is the exchange's, whenever its answer was heard, and the mid in force at
+fill + h is exact, since each change of it is told (`pending.py`). For each horizon the mean is
+taken with weights that fall by 1 - `weight` per fill; its deviation counts bursts, not fills
+(`clusters.py`), with clusters of the horizon or `cluster_s`, if that is longer.
 
 `adverse` is what fills lost to the market's move within 5 s: - (mean markout - b m), where m is the
 mean drift of the mid over 5 s at any time, from the estimator clock, and b the mean side of the
@@ -52,8 +53,8 @@ from simmm.estimators.outcomes.pending import (
     PENDING,
     admit,
     hear_mid,
+    hear_time,
     known_price,
-    lose_mid,
     markout,
     nanoseconds,
     next_due,
@@ -70,6 +71,10 @@ HEARS = (CLOCK, TOUCH, FILL, GAP)
 READS = ("sigma",)
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("markout_500ms", "markout_1s", "markout_5s", "markout_30s", "adverse", "informed_share"),
+    "of own fills, and forgotten by their number",
+)
 
 PARAMETERS = parameters(
     horizon_500ms=Parameter(0.5, "s", "shortest horizon", low=1e-3, high=3600.0, time_power=1.0),
@@ -159,10 +164,10 @@ def start(s: Any, p: Any, key: int) -> None:
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Settle what is due, take up a fill or a mid, and tell anew at the clock."""
-    lose_mid(s, o)
+    hear_time(s, o)
     if s.settled[0] + s.settled[1] + s.settled[2] + s.settled[3] < HORIZONS * s.fills:
         for h in range(HORIZONS):
-            _settle(s, p, h, o.now)
+            _settle(s, p, h)
     hear_mid(s, o)
     if o.kind == FILL:
         known = b.sigma_age_ns >= 0 and b.sigma >= 0.0
@@ -175,12 +180,12 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
 
 
 @kernel
-def _settle(s: Any, p: Any, h: int, now: int) -> None:
+def _settle(s: Any, p: Any, h: int) -> None:
     horizon_ns = s.horizon_ns[h]
     keep = 1.0 - p.weight
     span_ns = max(horizon_ns, nanoseconds(p.cluster_s))
     while True:
-        place = next_due(s, h, horizon_ns, now)
+        place = next_due(s, h, horizon_ns)
         if place < 0:
             return
         ts = s.pending_ts[place]

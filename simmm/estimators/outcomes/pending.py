@@ -1,10 +1,15 @@
 """Own fills that wait until it is known what the price did after them.
 
-A ring keeps `RING` fills. Fills come in order of time, so for each horizon they fall due in that
-order too, and one number says how many were settled there. A fill is due at its time plus the
-horizon and is settled by the first observation *after* that: the mid is told at each change, so
-what was told last before is the mid in force at the due time, exactly.
+A ring keeps `RING` fills. Their time is the exchange's, when they happened, not when the answer was
+heard; one that the exchange dates before an earlier one counts as of that one's time. So for each
+horizon they fall due in their order, and one number says how many were settled there. A fill is due
+at its time plus the horizon, and is settled once the mid is known *beyond* that, by a touch that
+the exchange dates later or by a later tick of the clock. Each change of the mid is told, so what
+was told last before is the mid in force at the due time: exactly, but for changes that are under
+way at a tick that settles, at most the feed's latency old.
 
+- A fill whose answer is heard when the mid is known beyond its due time is left out at that
+  horizon: the mid in force then isn't kept.
 - A mid that is unknown at the due time settles nothing: the fill is left out at that horizon. So
   is one that falls due between the last known mid and a clock tick, or an interruption of the
   feed, that doesn't know it any more.
@@ -27,10 +32,13 @@ LARGEST_SIGMA = 1.0  # fraction per root second; more is no volatility
 
 PENDING = [
     ("mid", "f8"),  # quanta; 0 unknown
+    ("known_ts", "i8"),  # exchange's time to which it is known, or known to be unknown
     ("fills", "i8"),  # taken up so far
     ("passed_over", "i8"),  # fills that came while the ring was full
-    ("left_out", "i8"),  # fills and horizons at which the mid was unknown
-    ("pending_ts", "i8", (RING,)),
+    ("left_out", "i8"),  # fills and horizons at which the mid was unknown, or not kept
+    ("last_ts", "i8"),  # of the newest fill
+    ("pending_ts", "i8", (RING,)),  # at the exchange
+    ("pending_known", "i8", (RING,)),  # to which the mid was known when it was heard
     ("pending_mid", "f8", (RING,)),  # before the fill
     ("pending_side", "f8", (RING,)),  # +1 bought, -1 sold
     ("pending_sigma", "f8", (RING,)),  # at the fill; below 0: unknown
@@ -41,6 +49,8 @@ PENDING = [
 def start_pending(s: Any) -> None:
     """Nothing waits."""
     s.mid = 0.0
+    s.known_ts = 0
+    s.last_ts = 0
     s.fills = 0
     s.passed_over = 0
     s.left_out = 0
@@ -55,10 +65,14 @@ def known_price(x: float) -> bool:
 
 
 @kernel
-def lose_mid(s: Any, o: Any) -> None:
-    """Before settling: forget the mid if `o` says that it has been unknown for some time."""
-    if o.kind == GAP or (o.kind == CLOCK and not known_price(o.mid)):
-        s.mid = 0.0
+def hear_time(s: Any, o: Any) -> None:
+    """Before settling: see how far the mid is known, and whether it is still."""
+    if o.kind == TOUCH:
+        s.known_ts = max(s.known_ts, min(o.exch_ts, o.now))
+    elif o.kind == CLOCK or o.kind == GAP:
+        s.known_ts = max(s.known_ts, o.now)
+        if o.kind == GAP or not known_price(o.mid):
+            s.mid = 0.0
 
 
 @kernel
@@ -81,7 +95,9 @@ def admit(s: Any, o: Any, sigma: float) -> int:
         return -1
     place = s.fills % RING
     s.fills += 1
-    s.pending_ts[place] = o.now
+    s.last_ts = max(s.last_ts, min(o.exch_ts, o.now))
+    s.pending_ts[place] = s.last_ts
+    s.pending_known[place] = s.known_ts
     s.pending_mid[place] = o.mid
     s.pending_side[place] = o.side
     s.pending_sigma[place] = clip(sigma, -1.0, LARGEST_SIGMA) if is_finite(sigma) else -1.0
@@ -89,14 +105,15 @@ def admit(s: Any, o: Any, sigma: float) -> int:
 
 
 @kernel
-def next_due(s: Any, h: int, horizon_ns: int, now: int) -> int:
+def next_due(s: Any, h: int, horizon_ns: int) -> int:
     """Settle the next fill that is due at horizon `h`; return its place, or -1 if there is none."""
     while s.settled[h] < s.fills:
         place = s.settled[h] % RING
-        if not now > s.pending_ts[place] + horizon_ns:
+        due_ts = s.pending_ts[place] + horizon_ns
+        if not s.known_ts > due_ts:
             return -1
         s.settled[h] += 1
-        if s.mid > 0.0:
+        if s.mid > 0.0 and s.pending_known[place] <= due_ts:
             return int(place)
         s.left_out += 1
     return -1

@@ -67,7 +67,7 @@ from simmm.estimators.outcomes.pending import (
     RING,
     admit,
     hear_mid,
-    lose_mid,
+    hear_time,
     markout,
     nanoseconds,
     next_due,
@@ -83,6 +83,10 @@ HEARS = (CLOCK, AGGRESSOR, TOUCH, FILL, GAP)
 READS = ("sigma", "imbalance", "jump_probability", "hawkes_base", "hawkes_intensity")
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("toxicity_bid", "toxicity_ask"),
+    "of own fills, and forgotten by their number",
+)
 
 PARAMETERS = parameters(
     horizon_s=Parameter(5.0, "s", "from fill to outcome", low=1e-3, high=3600.0, time_power=1.0),
@@ -194,9 +198,9 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     if o.kind == AGGRESSOR:
         _hear_aggressor(s, p, o)
         return
-    lose_mid(s, o)
+    hear_time(s, o)
     if s.settled[0] < s.fills:
-        _settle(s, p, o.now)
+        _settle(s, p)
     if s.settled[1] < s.settled[0]:
         _learn_some(s, p)
     hear_mid(s, o)
@@ -338,10 +342,10 @@ def _standardise(s: Any, p: Any, side: float) -> None:
 
 
 @kernel
-def _settle(s: Any, p: Any, now: int) -> None:
+def _settle(s: Any, p: Any) -> None:
     horizon_ns = nanoseconds(p.horizon_s)
     while True:
-        place = next_due(s, 0, horizon_ns, now)
+        place = next_due(s, 0, horizon_ns)
         if place < 0:
             return
         bound = 1e-4 * p.adverse_bps + p.noise_floor * noise_of(s.pending_sigma[place], p.horizon_s)

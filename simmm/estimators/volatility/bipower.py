@@ -33,7 +33,8 @@ as jumps were seen; the spread of RV is measured, r^2 against sigma^2 d. Where i
 volatility that changes within few buckets by much, or a mid that bounces, moves both; jumps in
 adjacent buckets stay in BV. If variance goes by volume instead of seconds, durations only add to
 BV: by sum(d) / sum(sqrt(d d')), a quarter for exponential durations; recorded markets lie between.
-A duplicate bucket counts twice; order matters little.
+A duplicate bucket counts twice; order matters little. While the market is unknown values stay, and
+their variances grow as in `silence.py` up to those of half a move.
 
 Source: Barndorff-Nielsen and Shephard (2004, 2006); Huang and Tauchen (2005); the cut is in the
 spirit of Corsi, Pirino and Reno (2010).
@@ -46,7 +47,8 @@ from typing import Any
 import numpy as np
 
 from simmm.estimators.declare import Belief, Parameter, parameters
-from simmm.estimators.observation import BUCKET
+from simmm.estimators.observation import BUCKET, CLOCK
+from simmm.estimators.silence import SILENT, count_silence, grown, start_silence
 from simmm.estimators.volatility.bipower_terms import (
     BIPOWER_VARIANCE,
     HALF_PI,
@@ -63,7 +65,7 @@ from simmm.jit import kernel
 from simmm.math import exp, sqrt
 
 ROW = "E2"
-HEARS = (BUCKET,)
+HEARS = (BUCKET, CLOCK)
 READS = ()
 SILENCE = "hold"
 APPROXIMATE = ""
@@ -99,6 +101,7 @@ LARGEST_CHANGE = 1e3  # of a log price; a bucket with more, or over more seconds
 LARGEST_S = 1e12
 SHORTEST_S = 1e-9
 LEAST = 1e-60  # of a variance per second
+WIDEST = 1.0 / JEFFREYS  # relative variance of one while the market is unknown: of half a move
 
 State = np.dtype(
     [
@@ -129,6 +132,7 @@ State = np.dtype(
         ("cut_mean", "f8"),  # mean product of cut normal variables
         ("cut_beyond", "f8"),  # mean of `beyond` of normal returns
         ("last_ts", "i8"),  # ns
+        *SILENT,
         ("known", "i8"),  # 1: sigma and ratio are known
         ("realised", "f8"),
         ("sigma", "f8"),
@@ -177,6 +181,7 @@ def start(s: Any, p: Any, key: int) -> None:
     s.cut_mean = mean_cut_squared(p.cut)
     s.cut_beyond = mean_beyond(p.cut)
     s.last_ts = 0
+    start_silence(s)
     s.known = 0
     s.realised = 0.0
     s.sigma = 0.0
@@ -192,7 +197,11 @@ def start(s: Any, p: Any, key: int) -> None:
 
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
-    """Take in one bucket, and the aggregates that it completes."""
+    """Take in one bucket, and the aggregates that it completes; at the clock, count silence."""
+    if o.kind == CLOCK:
+        if count_silence(s, o.mid > 0.0, o.now, p.half_life_s) and s.terms[0] > 0:
+            _settle(s, p)
+        return
     if not (SHORTEST_S <= o.seconds <= LARGEST_S and abs(o.change) <= LARGEST_CHANGE):
         return
     change, seconds = o.change, o.seconds
@@ -325,7 +334,7 @@ def _settle_total(s: Any, p: Any) -> None:
     if few or relative > 1.0 / JEFFREYS:  # half a move in the window
         return
     s.total = sqrt(mean)
-    s.total_deviation = log_deviation(relative)
+    s.total_deviation = log_deviation(grown(relative, s.excess, WIDEST))
     s.total_factor = exp(Z95 * s.total_deviation)
 
 
@@ -352,13 +361,14 @@ def _settle_bipower(s: Any) -> None:
             slope = s.share[k] * s.bipower[k] * 2.0 * HALF_PI * still
             grid += slope * slope * still * (1.0 - still) / s.count[k]
     s.sigma = sqrt(mean)
-    s.sigma_deviation = log_deviation(variance / (mean * mean))
+    s.sigma_deviation = log_deviation(grown(variance / (mean * mean), s.excess, WIDEST))
     s.sigma_factor = exp(Z95 * s.sigma_deviation)
     diffusive = (RATIO_VARIANCE / BIPOWER_VARIANCE * ratio + grid) / (mean * mean)
     beyond = s.beyond[0] - s.cut_beyond * mean * mean * s.time_squares[0]
     jumps = _of_ratio(s, 0, max(beyond, 0.0))
     s.ratio = s.realised / mean
-    s.ratio_deviation = 2.0 * log_deviation(diffusive + jumps / (s.realised * s.realised))
+    relative = diffusive + jumps / (s.realised * s.realised)
+    s.ratio_deviation = 2.0 * log_deviation(grown(relative, s.excess, WIDEST))
     s.ratio_factor = exp(Z95 * s.ratio_deviation)
 
 

@@ -59,6 +59,7 @@ HEARS = (CLOCK, AGGRESSOR, CONTEXT)
 READS = ("sigma", "filtered_sigma", "hawkes_base", "hawkes_branching", "hawkes_intensity")
 SILENCE = "prior"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(("sigma_effective",), "it is that of `sigma`, which widens")
 
 OPEN_INTEREST, BURST, REFERENCE_MOVE, REFERENCE_OPEN_INTEREST = 1.0, 2.0, 4.0, 8.0
 MARKETS = 1 + REFERENCES

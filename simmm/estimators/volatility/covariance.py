@@ -20,7 +20,8 @@ It is about how the two beliefs moved over hours, not about the errors of either
 quotes only by the slope of the spread in sigma: the half-spread log(1 + gamma / kappa) / gamma of
 no inventory doesn't know sigma. Where it is wrong: autocorrelation that decays otherwise than
 geometrically, and shared noise, as both are estimated from one market. A clock that ticks twice is
-one pair. Pairs are taken only while the mid is known and both beliefs have an age.
+one pair. Pairs are taken only while the mid is known and both beliefs have an age; while it is not
+values stay and m falls as in `silence.py`, not below `minimum_pairs`.
 
 Source: Fisher (1915); Bartlett (1946); Kendall (1954).
 """
@@ -33,6 +34,7 @@ import numpy as np
 
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import CLOCK
+from simmm.estimators.silence import SILENT, count_silence, start_silence
 from simmm.estimators.volatility.forgetting import retention
 from simmm.estimators.volatility.spread import Z95
 from simmm.jit import kernel
@@ -80,6 +82,7 @@ State = np.dtype(
         ("lag_sum", "f8", (2,)),
         ("lag_before", "f8", (2,)),
         ("lag_product", "f8", (2,)),
+        *SILENT,
         ("known", "i8"),
         ("correlation", "f8"),
         ("correlation_low", "f8"),
@@ -108,6 +111,7 @@ def start(s: Any, p: Any, key: int) -> None:
         s.lag_sum[i] = 0.0
         s.lag_before[i] = 0.0
         s.lag_product[i] = 0.0
+    start_silence(s)
     s.known = 0
     s.correlation = 0.0
     s.correlation_low = 0.0
@@ -119,7 +123,10 @@ def start(s: Any, p: Any, key: int) -> None:
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Take in a pair, if it is time for one."""
-    if not (is_finite(o.mid) and o.mid > 0.0 and b.kappa_age_ns >= 0 and b.sigma_age_ns >= 0):
+    seen = is_finite(o.mid) and o.mid > 0.0
+    if count_silence(s, seen, o.now, p.half_life_s) and s.known == 1:
+        _settle(s, p)
+    if not (seen and b.kappa_age_ns >= 0 and b.sigma_age_ns >= 0):
         return
     if not (is_finite(b.kappa) and is_finite(b.sigma) and b.kappa > 0.0 and b.sigma > 0.0):
         return
@@ -187,6 +194,7 @@ def _settle(s: Any, p: Any) -> None:
     if effective < p.minimum_pairs:
         return
     s.known = 1
+    effective = max(effective / (1.0 + s.excess), min(effective, p.minimum_pairs))
     s.covariance = s.cross / s.weight - s.total[0] * s.total[1] / (s.weight * s.weight)
     product = of_kappa * of_sigma
     s.covariance_sd = sqrt((product + s.covariance * s.covariance) / effective)

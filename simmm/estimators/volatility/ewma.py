@@ -21,9 +21,10 @@ move of the usual size (Jeffreys' prior of a count), so it doesn't fall to 0.
 
 An interval without a known mid adds nothing; the next return spans the silence and is divided by
 its true duration, but weighs and makes forget no more than `longest_s`: it is one return only.
-Mids that come late or twice (no time passed) are ignored. Unknown (value 0, age -1) is the
-volatility until `minimum_returns` effective returns and `minimum_moves` moves were seen: of a
-price that never moved nothing honest can be said.
+While the mid is unknown the values stay and r grows as in `silence.py`, by each window's half-life,
+up to that of half a move. Mids that come late or twice (no time passed) are ignored. Unknown (value
+0, age -1) is the volatility until `minimum_returns` effective returns and `minimum_moves` moves
+were seen: of a price that never moved nothing honest can be said.
 
 Where it is wrong: a mid that bounces between two prices has negatively correlated returns, and
 what is measured is then the volatility at the clock's interval, above that of longer horizons.
@@ -41,6 +42,7 @@ import numpy as np
 
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import CLOCK
+from simmm.estimators.silence import excess_after, grown, seconds_since_tick
 from simmm.estimators.volatility.forgetting import retention
 from simmm.estimators.volatility.spread import JEFFREYS, Z95, log_deviation
 from simmm.jit import kernel
@@ -94,6 +96,8 @@ State = np.dtype(
         ("weight_squared", "f8", (WINDOWS,)),
         ("square", "f8", (WINDOWS,)),  # weighted sum of x
         ("fourth", "f8", (WINDOWS,)),  # of x^2
+        ("looked_ts", "i8"),  # of the last tick of the clock, ns
+        ("excess", "f8", (WINDOWS,)),  # of the variance of sigma^2, by time unknown
         ("value", "f8", (WINDOWS,)),  # 0: unknown
         ("deviation", "f8", (WINDOWS,)),  # of log sigma
         ("factor", "f8", (WINDOWS,)),  # upper bound over value
@@ -110,7 +114,9 @@ def start(s: Any, p: Any, key: int) -> None:
     s.moves = 0
     s.move_weight = 0.0
     s.move_square = 0.0
+    s.looked_ts = 0
     for k in range(WINDOWS):
+        s.excess[k] = 0.0
         s.weight[k] = 0.0
         s.weight_squared[k] = 0.0
         s.square[k] = 0.0
@@ -124,7 +130,11 @@ def start(s: Any, p: Any, key: int) -> None:
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Take in the mid at a tick of the clock."""
     mid = o.mid
-    if not (is_finite(mid) and mid > 0.0):
+    known = is_finite(mid) and mid > 0.0
+    seconds = seconds_since_tick(s, o.now)
+    if not known or s.excess[0] > 0.0 or s.excess[1] > 0.0:
+        _count_silence(s, p, known, seconds)
+    if not known:
         return
     if s.last_mid == 0.0:
         s.last_mid = mid
@@ -138,6 +148,17 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         _take(s, p, float(elapsed_ns) / NS_PER_S, log(ratio))
     s.last_mid = mid
     s.last_ts = o.now
+
+
+@kernel
+def _count_silence(s: Any, p: Any, known: bool, seconds: float) -> None:
+    """Let the intervals grow while the mid is unknown, and what that added go afterwards."""
+    s.excess[0] = excess_after(s.excess[0], known, seconds, p.half_life_s)
+    s.excess[1] = excess_after(s.excess[1], known, seconds, p.fast_half_life_s)
+    if not known:
+        for k in range(WINDOWS):
+            if s.value[k] > 0.0:
+                _settle(s, p, k)
 
 
 @kernel
@@ -174,6 +195,7 @@ def _settle(s: Any, p: Any, k: int) -> None:
     if variance > least:
         spread = s.fourth[k] / weight / (variance * variance) - 1.0
         relative = min(max(spread, 0.0) / (returns - 1.0), relative)
+    relative = grown(relative, s.excess[k], 1.0 / JEFFREYS)
     s.value[k] = sqrt(max(variance, least))
     s.deviation[k] = log_deviation(relative)
     s.factor[k] = exp(Z95 * s.deviation[k])

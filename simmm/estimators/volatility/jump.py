@@ -54,6 +54,10 @@ HEARS = (BUCKET,)
 READS = ()
 SILENCE = "hold"
 APPROXIMATE = ""
+TIMELESS = dict.fromkeys(
+    ("jump_probability", "jump_share", "jump_toxicity", "diffusion_sigma"),
+    "of the returns of closed buckets, and forgotten by their number",
+)
 
 LARGEST_WINDOW = 1024
 

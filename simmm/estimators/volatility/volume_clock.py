@@ -31,6 +31,8 @@ lambda E[v^2] estimated by sum(w v^2) / T. Seconds count while the mid is known.
 stops the rate falls and its relative deviation grows, but the window is taken to hold at least half
 an aggressor (Jeffreys' prior of a count). Where it is wrong: aggressors that excite each other
 (E19) vary more, and the interval is too narrow; with few aggressors of very unequal volumes too.
+While the mid is unknown the rate stays and its variance grows as in `silence.py`, up to that of
+half an aggressor.
 
 An interruption of the feed drops the open bucket, since its volume is unknown. A duplicate row
 counts twice. Of rows out of order by the exchange's clock nothing is noticed: buckets go by the
@@ -48,6 +50,7 @@ import numpy as np
 from simmm.distributions import gamma_quantile
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import AGGRESSOR, CLOCK, GAP
+from simmm.estimators.silence import SILENT, count_silence, start_silence
 from simmm.estimators.volatility.forgetting import retention
 from simmm.estimators.volatility.spread import JEFFREYS
 from simmm.jit import kernel
@@ -117,6 +120,7 @@ State = np.dtype(
         ("exposure_squares", "f8"),  # by squared weights
         ("volume", "f8"),  # weighted
         ("squares", "f8"),  # weighted, of volumes
+        *SILENT,
         ("rate", "f8"),
         ("rate_sd", "f8"),
         ("rate_low", "f8"),
@@ -149,6 +153,7 @@ def start(s: Any, p: Any, key: int) -> None:
     s.exposure_squares = 0.0
     s.volume = 0.0
     s.squares = 0.0
+    start_silence(s)
     s.rate = 0.0
     s.rate_sd = 0.0
     s.rate_low = 0.0
@@ -168,10 +173,14 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         s.seen_mid = o.mid
     if o.kind == AGGRESSOR:
         _trade(s, p, o)
-    elif known:
+        return
+    changed = count_silence(s, known, o.now, p.rate_half_life_s)
+    if known:
         _tick(s, p, o.now)
     else:
         s.watched = 0
+        if changed:
+            _settle_rate(s)
 
 
 @kernel
@@ -272,6 +281,8 @@ def _settle_rate(s: Any) -> None:
     volume = max(s.volume, JEFFREYS * typical * share)
     shape = volume / (typical * share)  # effective number of aggressors
     s.rate = volume / s.exposure_s
+    if s.excess > 0.0:
+        shape = max(shape / (1.0 + s.excess), min(shape, JEFFREYS))
     s.rate_sd = s.rate / sqrt(shape)
     s.rate_low = gamma_quantile(shape, 0.025) * s.rate / shape
     s.rate_high = gamma_quantile(shape, 0.975) * s.rate / shape

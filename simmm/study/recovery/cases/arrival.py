@@ -22,6 +22,8 @@ HALF_LIFE_S = 300.0  # default of the parameter
 FINE = Market(seconds=1_800)
 WIDE = Market(seconds=1_800, kappa=2_000.0, step=5e-5, half_spreads=(2.5e-5, 2.25e-4, 4.75e-4))
 SLOW = Market(seconds=1_800, arrival=0.05)
+NEAR = Market(seconds=1_800, arrival=1.0)
+FAR = 8.0  # kappa times what lies before the touches of NEAR
 CHANGE_S = 1_200
 AFTER = 3.0  # times the rate before
 
@@ -72,6 +74,36 @@ def _world(
     return draw
 
 
+def _far(seed: int) -> World:
+    """NEAR, moved away from the mid; as many aggressors of the same law still reach it."""
+    before = _world(NEAR)(seed)
+    seen = before.observations
+    rng = np.random.default_rng([seed, 20])
+    away = FAR / NEAR.kappa
+    seen["half_spread"] += away
+    seen["reach"] += away
+    came = int(np.sum(seen["kind"] == AGGRESSOR))
+    kappa, kappa_sd = _kappa(rng, NEAR, came)
+    ticks = seen[seen["kind"] == CLOCK][1:]
+    weights = _weights(ticks, HALF_LIFE_S)
+    falls = weights * np.exp(-NEAR.kappa * ticks["half_spread"])
+    far = float(np.average(ticks["half_spread"], weights=falls))
+    share = NEAR.kappa * far / math.sqrt(max(came, 1) * information(NEAR.kappa, NEAR.step))
+    rate = float(before.truth["aggressor_rate"])
+    counted = before.ideal_sd["aggressor_rate"] / rate
+    variance = counted * counted + share * share  # of log arrival, which is near normal
+    arrival = NEAR.arrival * math.exp(FAR)
+    return World(
+        seen,
+        {"arrival": arrival, "aggressor_rate": rate},
+        {"market_kappa": kappa, "market_kappa_sd": kappa_sd},
+        {
+            "arrival": arrival * math.sqrt(math.expm1(variance) * math.exp(variance)),
+            "aggressor_rate": rate * counted,
+        },
+    )
+
+
 def _change(seed: int) -> World:
     def arrivals(rng: np.random.Generator, market: Market) -> np.ndarray:
         times = poisson(rng, market)
@@ -96,6 +128,8 @@ CASES = (
     Case("Poisson, slow", "assumed", _world(SLOW), _BELIEFS, "about 60 aggressors in the window"),
     Case("Poisson, nothing forgotten", "assumed", _world(FINE, half_life_s=0.0), _BELIEFS,
          "half an aggressor a second and side, all of 30 minutes", {"half_life_s": 0.0}),
+    Case("Poisson, far", "assumed", _far, _BELIEFS,
+         "a touch so far that kappa decides: kappa times half spread of 8.0 to 8.4"),
     Case("change", "changing", _change, ("arrival",), "the rate grows threefold at once"),
     Case("clustered", "violated", _world(FINE, clustered(0.6, 0.5)), _BELIEFS,
          "aggressors in Hawkes families, branching 0.6, children after 2 s on average"),

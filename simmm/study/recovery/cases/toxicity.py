@@ -16,6 +16,7 @@ from simmm.estimators.observation import (
     Observation,
 )
 from simmm.study.recovery.case import Case, World
+from simmm.study.recovery.worlds.logistic import exact_posterior
 from simmm.study.recovery.worlds.own_fills import FIRST_MID, HALF_SPREAD, START_TS, STEP
 
 EVERY_S = 12.0  # between fills, or bursts
@@ -25,7 +26,9 @@ SIGMA = 1e-5
 TRUTH = np.array([-1.2, 1.0, 0.8, 0.5, 2.0, 0.6, 0.5])
 SPREADS = np.array([0.577, 0.35, 0.577, 0.16, 0.5, 0.3])  # of the features, roughly
 MIRROR = np.array([-1.0, -1.0, -1.0, 1.0, 1.0, 1.0])  # what the other side's fill would see
-PRIOR_SD = 0.7
+PRIOR_SD = 0.7  # of a coefficient per deviation of its feature, as the estimator's prior
+CONSTANT, CONSTANT_SD = float(np.log(1.0 / 3.0)), 1.5  # log-odds at mean features, likewise
+MEANS = np.array([0.0, 0.0, 0.0, 0.09, 0.0, 0.0])  # of the features that the constant is at
 NAMES = ("toxicity_bid", "toxicity_ask")
 HALF_LIFE_S, FLOW_WEIGHT = 5.0, 0.02
 
@@ -56,13 +59,19 @@ def _rows(count: int, kinds: tuple[int, ...], offsets: tuple[float, ...]) -> np.
     return found
 
 
+def _from_prior(rng: np.random.Generator) -> np.ndarray:
+    """Coefficients of features as they are."""
+    slopes = rng.normal(0.0, PRIOR_SD, 6) / SPREADS
+    return np.concatenate(([rng.normal(CONSTANT, CONSTANT_SD) - slopes @ MEANS], slopes))
+
+
 def _drawn(
     seed: int, number: int, count: int, truth: np.ndarray | None, size: int, bend: float
 ) -> World:
     rng = np.random.default_rng((seed, number))
+    from_prior = truth is None
     if truth is None:
-        truth = np.concatenate(([0.0], rng.normal(0.0, PRIOR_SD, 6) / SPREADS))
-        truth[0] = rng.normal(np.log(1.0 / 3.0), 1.5) - truth[4] * 0.09
+        truth = _from_prior(rng)
     kinds = (AGGRESSOR, CLOCK, CLOCK, *([FILL] * size), TOUCH, TOUCH)
     offsets = (-2.0, -0.001, 0.0, *(0.01 * (1 + k) for k in range(size)), 0.5, 9.5)
     found = _rows(count, kinds, offsets)
@@ -108,18 +117,39 @@ def _drawn(
     }
     seen = found.reshape(-1)[: -(len(kinds) - 3)]  # ends at two ticks of the clock
     given = {k: v[: len(seen)] if isinstance(v, np.ndarray) else v for k, v in given.items()}
-    last = np.concatenate(([1.0], x[:, -1]))
-    turned = np.concatenate(([1.0], x[:, -1] * MIRROR))
     names = NAMES if side[-1] > 0.0 else NAMES[::-1]
-    features = np.concatenate((np.ones((1, count - 1)), x[:, :-1]))
-    information = chance[:-1] * (1.0 - chance[:-1]) * features @ features.T
-    information += np.diag(np.concatenate(([1.5**-2], np.square(SPREADS / PRIOR_SD))))
-    beliefs, ideal = {}, {}
-    for name, at in zip(names, (last, turned), strict=True):
-        p = float(_chance(truth, at[1:], bend))
-        beliefs[name] = p
-        ideal[name] = p * (1.0 - p) * float(np.sqrt(at @ np.linalg.solve(information, at)))
-    return World(seen, beliefs, given, ideal if size == 1 and bend == 0.0 else {})
+    at = np.stack((x[:, -1], x[:, -1] * MIRROR))
+    beliefs = {n: float(_chance(truth, one, bend)) for n, one in zip(names, at, strict=True)}
+    if size > 1 or bend != 0.0:
+        return World(seen, beliefs, given)
+    if from_prior:
+        mean, sd = posterior(x[:, :-1], adverse[:-1], at, rng)
+        best = dict(zip(names, mean.tolist(), strict=True))
+    else:
+        sd, best = _bound(x[:, :-1], chance[:-1], at, np.array(list(beliefs.values()))), {}
+    return World(seen, beliefs, given, dict(zip(names, sd.tolist(), strict=True)), best)
+
+
+def posterior(
+    x: np.ndarray, adverse: np.ndarray, at: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Exact mean and deviation of the chance at each of `at`, of coefficients from the prior."""
+    deviations = np.concatenate(([CONSTANT_SD], PRIOR_SD / SPREADS))
+    centre = np.concatenate(([CONSTANT], np.zeros(6)))
+    features = np.concatenate((np.ones((1, x.shape[1])), x - MEANS[:, None]))
+    where = np.concatenate((np.ones((len(at), 1)), at - MEANS), axis=1)
+    return exact_posterior(features, adverse.astype(float), centre, deviations, where, rng)
+
+
+def _bound(x: np.ndarray, chance: np.ndarray, at: np.ndarray, told: np.ndarray) -> np.ndarray:
+    """Deviation of the chance by the Fisher information at the truth, and the prior's."""
+    features = np.concatenate((np.ones((1, x.shape[1])), x))
+    information = chance * (1.0 - chance) * features @ features.T
+    information += np.diag(np.concatenate(([CONSTANT_SD**-2], np.square(SPREADS / PRIOR_SD))))
+    where = np.concatenate((np.ones((len(at), 1)), at), axis=1)
+    variance = np.einsum("ki,ij,kj->k", where, np.linalg.inv(information), where)
+    found: np.ndarray = told * (1.0 - told) * np.sqrt(variance)
+    return found
 
 
 def _chance(truth: np.ndarray, x: np.ndarray, bend: float) -> np.ndarray:
@@ -154,7 +184,7 @@ CASES = (
         "assumed",
         _world(32, 60, None),
         NAMES,
-        "60 fills, coefficients drawn from the prior",
+        "59 fills, coefficients drawn from the prior; the ideal is the exact posterior",
     ),
     Case(
         "nothing in the features",

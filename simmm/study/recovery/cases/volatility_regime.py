@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy import special
 
 from simmm.estimators.observation import CLOCK, Observation
 from simmm.study.recovery.case import Case, World
@@ -19,14 +20,11 @@ RELAXATION_S = 600.0
 ERROR = 0.08  # relative, of the sigma that is given; forgotten with `RELAXATION_S` too
 AFTER_S = 900.0
 NS_PER_S = 1e9
+LIVES = 3600.0 / RELAXATION_S
+OF_MEAN = 2.0 / LIVES * (1.0 - (1.0 - math.exp(-LIVES)) / LIVES)  # of log sigma's variance: hourly
 
 
-def told(
-    log_sigma: np.ndarray,
-    rng: np.random.Generator,
-    log_sd: float = 0.0,
-    change: int | None = None,
-) -> World:
+def told(log_sigma: np.ndarray, rng: np.random.Generator, change: int | None = None) -> World:
     """Ticks of a clock, and a sigma with an error that lasts; truth is the ratio to `SIGMA`."""
     count = len(log_sigma)
     observations = np.zeros(count, Observation)
@@ -43,12 +41,37 @@ def told(
         "sigma_age_ns": 0.0,
     }
     ratio = np.exp(log_sigma) / SIGMA
-    last = ratio[-1]
-    seconds = count * TICK_S
-    of_level = log_sd * math.sqrt(2.0 * RELAXATION_S / (seconds + 2.0 * RELAXATION_S))
     truth = {"volatility_level": ratio, "volatility_regime": np.where(ratio > 3.0, 3.0, 1.0)}
-    ideal = {"volatility_level": float(last) * math.hypot(ERROR, of_level)}
+    ideal = {"volatility_level": ERROR * float(ratio[-1])}  # of a level that is known
     return World(observations, truth, given=given, ideal_sd=ideal, change=change)
+
+
+def exact_posterior(log_sigma: np.ndarray) -> tuple[float, float]:
+    """Mean and sd of the ratio now, given the path of the sigma that was told.
+
+    Of one who knows all of the model but the level, of which nothing is known, and `log_sd`, drawn
+    as in `from_prior`. Given that, all is normal: the path told is an Ornstein-Uhlenbeck one of
+    variance v = log_sd^2 + ERROR^2 about the level, and of its distance from the level the share
+    log_sd^2 / v is expected to be sigma's own. What is left is a sum over log_sd.
+    """
+    keep = math.exp(-TICK_S / RELAXATION_S)
+    noise = math.sqrt(1.0 - keep * keep)
+    white = np.append(log_sigma[:1], (log_sigma[1:] - keep * log_sigma[:-1]) / noise)
+    one = np.append(1.0, np.full(len(log_sigma) - 1, (1.0 - keep) / noise))
+    level = float(one @ white / (one @ one))
+    squares = float(np.sum(np.square(white - level * one)))
+    log_sd = np.exp(np.linspace(math.log(0.005), math.log(20.0), 2_000))
+    v = np.square(log_sd) + ERROR * ERROR
+    drawn = FREEDOM * BATCH_SD * BATCH_SD / OF_MEAN / np.square(log_sd)  # chi square
+    log_weight = special.xlogy(0.5 * FREEDOM, drawn) - 0.5 * drawn
+    log_weight -= 0.5 * ((len(white) - 1) * np.log(v) + squares / v)
+    weight = special.softmax(log_weight)
+    share = np.square(log_sd) / v
+    centre = share * (log_sigma[-1] - level)
+    variance = share * ERROR * ERROR + share * share * v / (one @ one)
+    mean = np.exp(centre + 0.5 * variance)
+    first = float(weight @ mean)
+    return first, math.sqrt(float(weight @ (mean * mean * np.exp(variance))) - first * first)
 
 
 def wandering(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -65,10 +88,11 @@ def from_prior(seed: int, hours: float) -> World:
     """The model's own world: how much hourly means vary is drawn from the estimator's prior."""
     rng = np.random.default_rng(seed)
     count = int(hours * 3600.0 / TICK_S)
-    lives = 3600.0 / RELAXATION_S
-    of_mean = 2.0 / lives * (1.0 - (1.0 - math.exp(-lives)) / lives)
-    log_sd = BATCH_SD * math.sqrt(FREEDOM / rng.chisquare(FREEDOM) / of_mean)
-    return told(math.log(SIGMA) + log_sd * wandering(count, rng), rng, log_sd)
+    log_sd = BATCH_SD * math.sqrt(FREEDOM / rng.chisquare(FREEDOM) / OF_MEAN)
+    world = told(math.log(SIGMA) + log_sd * wandering(count, rng), rng)
+    best, sd = exact_posterior(np.log(np.asarray(world.given["sigma"])))
+    ideal, ideal_sd = {"volatility_level": best}, {"volatility_level": sd}
+    return World(world.observations, world.truth, world.given, ideal_sd, ideal)
 
 
 def own(seed: int) -> World:
