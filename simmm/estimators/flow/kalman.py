@@ -95,6 +95,8 @@ State = np.dtype(
         ("measurement", "f8"),  # r
         ("process_spread", "f8"),  # deviation of ln sqrt(q)
         ("measurement_spread", "f8"),
+        ("process_told", "f8", (4,)),  # as a deviation: value, sd, low, high
+        ("measurement_told", "f8", (4,)),
         ("learned_ts", "i8"),  # newest measurement in the last pass, ns; -1 none
         ("count", "i8"),  # measurements put into the ring
         ("changes", "f8", (RING,)),  # of ln mid from measurement to measurement
@@ -132,6 +134,8 @@ def start(s: Any, p: Any, key: int) -> None:
     s.measurement = p.measurement_noise * p.measurement_noise * mode
     s.process_spread = 0.5 / sqrt(p.prior_shape)
     s.measurement_spread = 0.5 / sqrt(p.prior_shape)
+    _tell(s.process_told, s.process, s.process_spread)
+    _tell(s.measurement_told, s.measurement, s.measurement_spread)
     s.learned_ts = -1
     s.count = 0
     s.position = 0
@@ -259,7 +263,19 @@ def _move(s: Any, p: Any) -> None:
     s.measurement = clip(s.measurement * exp(clip(step_r, -1.0, 1.0)), 1e-30, 1e6)
     s.process_spread = 0.5 * sqrt(info_rr / determinant)
     s.measurement_spread = 0.5 * sqrt(info_qq / determinant)
+    _tell(s.process_told, s.process, s.process_spread)
+    _tell(s.measurement_told, s.measurement, s.measurement_spread)
     s.learned_ts = s.end_ts
+
+
+@kernel
+def _tell(told: Any, variance: float, spread: float) -> None:
+    noise = sqrt(variance)
+    factor = exp(1.96 * min(spread, 10.0))
+    told[0] = noise
+    told[1] = noise * spread
+    told[2] = noise / factor
+    told[3] = noise * factor
 
 
 @kernel
@@ -276,17 +292,13 @@ def read(s: Any, p: Any, now: int, b: Any) -> None:
     b.kalman_gain = s.gain
     b.kalman_gain_age_ns = now - s.last_ts if known else -1
     age = now - s.learned_ts if s.learned_ts >= 0 else -1
-    noise = sqrt(s.measurement)
-    factor = exp(1.96 * min(s.measurement_spread, 10.0))
-    b.measurement_noise = noise
-    b.measurement_noise_sd = noise * s.measurement_spread
-    b.measurement_noise_low = noise / factor
-    b.measurement_noise_high = noise * factor
+    b.measurement_noise = s.measurement_told[0]
+    b.measurement_noise_sd = s.measurement_told[1]
+    b.measurement_noise_low = s.measurement_told[2]
+    b.measurement_noise_high = s.measurement_told[3]
     b.measurement_noise_age_ns = age
-    noise = sqrt(s.process)
-    factor = exp(1.96 * min(s.process_spread, 10.0))
-    b.process_noise = noise
-    b.process_noise_sd = noise * s.process_spread
-    b.process_noise_low = noise / factor
-    b.process_noise_high = noise * factor
+    b.process_noise = s.process_told[0]
+    b.process_noise_sd = s.process_told[1]
+    b.process_noise_low = s.process_told[2]
+    b.process_noise_high = s.process_told[3]
     b.process_noise_age_ns = age
