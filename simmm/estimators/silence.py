@@ -10,6 +10,8 @@ the variance to a quarter. So with `excess` what the variance has more of, as a 
     known for d:     excess  ->  excess 2^(-2 d / half-life)
 
 It is counted at the ticks of the clock and is 0 to the bit as long as the market never was unknown.
+Where data doesn't come by itself once the market is seen, as own fills don't, excess falls by what
+is really forgotten for something new: `count_unknown` and `replace`.
 After eight half-lives it grows no more. Each estimator says what else the variance is bounded by:
 what it would believe of a market without data.
 The state that is handed in has the fields `SILENT`.
@@ -69,6 +71,25 @@ def count_silence(s: Any, known: bool, now: int, half_life_s: float) -> bool:
     before = s.excess
     s.excess = excess_after(s.excess, known, seconds, half_life_s)
     return bool(s.excess != before)
+
+
+@kernel
+def count_unknown(s: Any, known: bool, now: int, half_life_s: float) -> bool:
+    """At a tick of the clock: as `count_silence`, but where the market is known nothing falls."""
+    seconds = seconds_since_tick(s, now)
+    if known:
+        return False
+    before = s.excess
+    s.excess = excess_after(s.excess, known, seconds, half_life_s)
+    return bool(s.excess != before)
+
+
+@kernel
+def replace(s: Any, keep: float) -> None:
+    """What was held keeps a share of its weight; new data has the rest."""
+    s.excess *= keep * keep
+    if s.excess < NEGLIGIBLE:
+        s.excess = 0.0
 
 
 @kernel

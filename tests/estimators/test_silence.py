@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simmm.estimators.driver import Driver
-from simmm.estimators.observation import CLOCK, Observation
+from simmm.estimators.observation import CLOCK, FILL, Observation
 from simmm.estimators.silence import LARGEST, excess_after, grown
 
 NS = 1_000_000_000
@@ -85,3 +85,34 @@ def test_the_microprice_walks_on_unseen() -> None:
     assert np.all(found["microprice"][1000:] == found["microprice"][999])
     walked = found["microprice_sd"][-1] / found["microprice"][-1]
     assert walked == pytest.approx(1e-4 * math.sqrt(400.0), rel=0.2)
+
+
+def test_what_nothing_new_replaces_stays_as_wide() -> None:
+    """After the outage the market is seen, but nothing is quoted: own fills can't tell anything."""
+    rng = np.random.default_rng(8)
+    seen = ticks(np.full(3 * 3600, 1e6))
+    seen["half_spread"], seen["step"] = 5e-5, 1e-5
+    seen["own"][:3600] = 1
+    seen["own_distance"][:3600, :, 0] = rng.uniform(1e-4, 8e-4, (3600, 2))
+    seen["mid"][3600:7200] = 0.0
+    fills = seen[10:3600:10].copy()
+    fills["kind"], fills["side"] = FILL, rng.choice([-1.0, 1.0], len(fills))
+    fills["now"] += NS // 2
+    fills["exch_ts"], fills["distance"] = fills["now"], rng.uniform(1e-4, 6e-4, len(fills))
+    both = np.concatenate([seen, fills])
+    both = both[np.argsort(both["now"], kind="stable")]
+    for name, belief in (("exposure", "exposure_kappa"), ("own_kappa", "own_kappa")):
+        told = Driver(name).run(both)[f"{belief}_sd"]
+        before, after, end = told[len(both) - 7201], told[-3601], told[-1]
+        assert after > 1.3 * before, name
+        assert end == pytest.approx(after, rel=0.01), name
+
+
+def test_a_blend_seen_again_is_as_wide_as_its_sources() -> None:
+    seen = ticks(np.full(5000, 1e6))
+    seen["mid"][1000:4000] = 0.0
+    sources = ("market_kappa", "robust_kappa")
+    given = {name: 2500.0 for name in sources} | {f"{name}_sd": 250.0 for name in sources}
+    told = Driver("kappa_blend").run(seen, given | {f"{name}_age_ns": 0.0 for name in sources})
+    assert told["kappa_sd"][3999] > 2.0 * told["kappa_sd"][999]
+    assert told["kappa_sd"][-1] == pytest.approx(told["kappa_sd"][999], rel=0.05)

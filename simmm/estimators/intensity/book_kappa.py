@@ -45,7 +45,7 @@ import numpy as np
 
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import ASK, CLOCK, GAP, LEVELS
-from simmm.estimators.silence import SILENT, count_silence, grown, start_silence
+from simmm.estimators.silence import SILENT, count_unknown, grown, replace, start_silence
 from simmm.jit import kernel
 from simmm.math import clip, exp, is_finite, log, sqrt
 
@@ -160,7 +160,7 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         s.books = 0
         return
     known = 0.0 < o.mid < 1e300
-    if count_silence(s, known, o.now, p.half_life_s) and s.tick_ts >= 0:
+    if count_unknown(s, known, o.now, p.half_life_s) and s.tick_ts >= 0:
         _conclude(s, p)
     if not known or o.now == s.book_ts:
         return
@@ -275,6 +275,7 @@ def _average(s: Any, p: Any, slope: float, variance: float, seconds: float) -> N
     s.weight = kept + seconds
     gain = seconds / s.weight if s.tick_ts >= 0 else 1.0
     keep = 1.0 - gain
+    replace(s, keep)
     together = keep * exp(-seconds / memory) * s.covariance
     s.slope = keep * s.slope + gain * slope
     s.variance = keep * keep * s.variance + 2.0 * gain * together + gain * gain * variance

@@ -58,7 +58,7 @@ from simmm.estimators.intensity.quoted import (
     take_fill,
 )
 from simmm.estimators.observation import CLOCK, FILL, GAP
-from simmm.estimators.silence import SILENT, count_silence, grown, start_silence
+from simmm.estimators.silence import SILENT, count_unknown, grown, replace, start_silence
 from simmm.jit import kernel
 from simmm.math import clip, exp, log, sqrt
 
@@ -155,7 +155,7 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
             s.informed_ts = o.now
             s.fitted_ts = -1
         return
-    if count_silence(s, o.mid > 0.0, o.now, p.half_life_s) and s.informed_ts >= 0:
+    if count_unknown(s, o.mid > 0.0, o.now, p.half_life_s) and s.informed_ts >= 0:
         _tell(s, p)
     if o.mid > 0.0:
         duration = seconds_since(s, o, p.longest_s)
@@ -181,6 +181,7 @@ def _take_time(s: Any, p: Any, o: Any, duration: float) -> None:
         s.weight_squares *= keep * keep
         for i in range(3):
             s.pairs[i] *= keep * keep
+        replace(s, keep)
     s.weight += duration
     s.weight_squares += duration
     half = 0.5 * duration

@@ -39,7 +39,7 @@ import numpy as np
 
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import CLOCK, FILL, GAP
-from simmm.estimators.silence import SILENT, count_silence, grown, start_silence
+from simmm.estimators.silence import SILENT, count_unknown, grown, start_silence
 from simmm.jit import kernel
 from simmm.math import clip, exp, log, sqrt
 
@@ -164,7 +164,7 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
             s.rate_fills += 1.0
         s.fill_ts = o.exch_ts
     else:
-        changed = count_silence(s, o.mid > 0.0, o.now, p.unseen_half_life_s)
+        changed = count_unknown(s, o.mid > 0.0, o.now, p.unseen_half_life_s)
         if o.mid > 0.0:
             _count_time(s, p, o)
             _blend(s, p, o, b)
@@ -251,6 +251,9 @@ def _blend(s: Any, p: Any, o: Any, b: Any) -> None:
     elif age >= 0 or s.informed == 0:
         s.log_kappa += (1.0 - p.smoothing) * (value - s.log_kappa)
         s.deviation += (1.0 - p.smoothing) * (deviation - s.deviation)
+        if s.excess > 0.0:  # seen again: the sources say what they missed
+            s.deviation = max(deviation, s.deviation)
+            s.excess = 0.0
     if age >= 0:
         s.informed_ts = max(s.informed_ts, o.now - age)
 

@@ -54,7 +54,7 @@ from simmm.estimators.intensity.quoted import (
     take_fill,
 )
 from simmm.estimators.observation import ASK, BID, CLOCK, FILL, GAP
-from simmm.estimators.silence import SILENT, count_silence, grown, start_silence
+from simmm.estimators.silence import SILENT, count_unknown, grown, replace, start_silence
 from simmm.jit import kernel
 from simmm.math import clip, exp, is_finite, log, sqrt
 
@@ -159,7 +159,7 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
             s.informed_ts = o.now
             s.fitted_ts = -1
         return
-    if count_silence(s, o.mid > 0.0, o.now, p.half_life_s) and s.informed_ts >= 0:
+    if count_unknown(s, o.mid > 0.0, o.now, p.half_life_s) and s.informed_ts >= 0:
         _tell(s)
     if o.mid > 0.0:
         duration = seconds_since(s, o, p.longest_s)
@@ -167,6 +167,8 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
             if duration > 0.0 and s.own[side] + o.own[side] > 0:
                 _take_time(s, p, o, side, duration)
                 s.informed_ts = o.now
+                if s.excess > 0.0 and p.half_life_s > 0.0:  # either side is half of what is told
+                    replace(s, exp(-0.34657359027997264 * duration / p.half_life_s))
         see_orders(s, o)
         if s.fitted_ts < 0 or 1e-9 * (o.now - s.fitted_ts) >= p.refit_s:
             s.fitted_ts = o.now
