@@ -123,7 +123,7 @@ def _started() -> subprocess.Popen[bytes] | None:
     announce(stack_entry().__name__)
     paths = [str(Path(simmm.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     return subprocess.Popen(
-        [sys.executable, "-m", "simmm.compile_estimators"],
+        [sys.executable, "-P", "-m", "simmm.compile_estimators"],  # nothing of the user's folder
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

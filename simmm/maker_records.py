@@ -138,7 +138,9 @@ Maker = np.dtype(
         ("reference_ts", "i8", (REFERENCES,)),  # local_ts of the last packet of each, ns
         ("samples", "i8"),  # rows of beliefs so far
         ("estimates_every", "i8"),  # samples from one row of all beliefs to the next
-        ("touch_bid", "i8"),  # best bid after the last packet, quanta
+        ("book_ts", "i8"),  # local_ts of the last packet that tells of the book, ns
+        ("forgotten", "i8"),  # 1: that was so long ago that the touch is unknown again
+        ("touch_bid", "i8"),  # best bid after the last packet, quanta; as estimators know it
         ("touch_ask", "i8"),
         ("newest_block_ts", "i8"),  # ns
         ("block_head", "i8"),  # blocks remembered: those that changed the touch

@@ -78,6 +78,8 @@ def _set_touch_lots(o: Any, book: Any, bid: int, ask: int) -> None:
 @kernel
 def see_touch(stack: Any, maker: Any, book: Any, packet_ts: int) -> None:
     """After a packet: if the best bid or ask changed, remember what was before and tell it."""
+    maker.book_ts = maker.now
+    maker.forgotten = 0
     bid = best_bid(book)
     ask = best_ask(book)
     if bid == maker.touch_bid and ask == maker.touch_ask:
@@ -207,14 +209,16 @@ def see_context(
 def see_clock(stack: Any, maker: Any, book: Any) -> None:
     """Tell the tick of the estimator clock: touch, levels, own orders, other markets.
 
-    What a feed that has been silent for `stale_ns` showed last is not known any more.
+    What a book showed that nothing has been told of for `stale_ns` is not known any more, neither
+    now nor to prints that come before its next packet.
     """
     o = maker.o
-    stale = maker.now - maker.last_packet_ts > maker.stale_ns
-    bid = NO_BID if stale else maker.touch_bid
-    ask = NO_ASK if stale else maker.touch_ask
-    _set_touch(maker, bid, ask)
-    _set_touch_lots(o, book, bid, ask)
+    if maker.now - maker.book_ts > maker.stale_ns:
+        maker.forgotten = 1
+        maker.touch_bid = NO_BID
+        maker.touch_ask = NO_ASK
+    _set_touch(maker, maker.touch_bid, maker.touch_ask)
+    _set_touch_lots(o, book, maker.touch_bid, maker.touch_ask)
     _set_levels(maker, book, BID)
     _set_levels(maker, book, ASK)
     _set_own(maker)

@@ -47,7 +47,8 @@ def see_packets(stack: Any, maker: Any, book: Any, window: Any, until: int) -> N
         info = packet_info_of(window, packet)
         if info & KIND_MASK > TRADE or info >> INFO_MARKET_SHIFT != 0:
             break
-        if info & KIND_MASK not in (DEPTH, TRADE) or packet_ts_of(window, packet) < book.bbo_ts:
+        single = info & KIND_MASK not in (DEPTH, TRADE) or maker.forgotten == 1
+        if single or packet_ts_of(window, packet) < book.bbo_ts:
             _see_packet(stack, maker, book, window, n, packet)
             n += 1
             continue
@@ -95,6 +96,11 @@ def see_packets(stack: Any, maker: Any, book: Any, window: Any, until: int) -> N
             last -= 1
         if last >= first:
             maker.last_packet_ts = arrival_ts_of(window, last)
+        last = n - 1 if maker.estimate else -1
+        while last >= first and packet_info_of(window, last + ahead) & KIND_MASK == TRADE:
+            last -= 1
+        if last >= first:
+            maker.book_ts = arrival_ts_of(window, last)
     if n > window.arrival:
         maker.now = arrival_ts_of(window, n - 1)
         open_quiet(maker)  # where runs end must not be seen

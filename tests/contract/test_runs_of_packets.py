@@ -9,12 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from simmm.records import KIND_MASK, TRADE
+from simmm.tape import info
 from tests.contract.cases import DATASETS, WARM, Heads
 from tests.contract.runs import ROOT, Outcome, resolve, run
-from tests.contract.tapes import read
+from tests.contract.tapes import read, write
 
 GLFT = ROOT / "strategies" / "glft.py"
 TABLES = ("estimates", "fills", "orders", "intents", "beliefs", "equity")
@@ -57,3 +59,46 @@ def test_single_packets_and_runs_of_packets(stretch: Stretch, heads: Heads, tmp_
     by_runs, by_singles = runs.digests(), singles.digests()
     for name in (*TABLES, *STATES):
         assert by_runs[name] == by_singles[name], name
+
+
+SILENCE_NS = 120_000_000_000
+AWAY = 1.05  # of prices after the silence
+
+
+def silent(tape: Path, out: Path) -> int:
+    """Write a tape anew whose feed is silent in the middle; return the ts of its first packet then.
+
+    Nothing tells of the silence; then prints come first, far away, and the book after them.
+    """
+    columns = {name: values.copy() for name, values in read(tape).items()}
+    starts = np.flatnonzero(np.diff(columns["seq"], prepend=-1))
+    first = (columns["tag"][starts] & KIND_MASK) == TRADE
+    k = int(starts[first & (starts > len(columns["tag"]) // 2)][0])
+    for name in ("exch_ts", "local_ts"):
+        columns[name][k:] += SILENCE_NS
+    columns["px"][k:] = np.round(columns["px"][k:] * AWAY).astype(np.int64)
+    write(out, columns, info(tape).market)
+    return int(columns["local_ts"][k])
+
+
+def test_prints_after_a_silence_are_not_measured_from_the_touch_before_it(
+    heads: Heads, tmp_path: Path
+) -> None:
+    stretch = STRETCHES[1]
+    observing = tmp_path / "observing.py"
+    nothing = "\n\ndef observe(event, market, memory, params):\n    pass\n"
+    observing.write_text(GLFT.read_text("utf-8") + nothing, "utf-8")
+    tape = tmp_path / "silent.parquet"
+    back_ts = silent(heads(DATASETS[stretch.scenario], stretch.rows), tape)
+    runs, singles = (
+        run(resolve(stretch.scenario, [tape], stretch.sets, strategy))
+        for strategy in (GLFT, observing)
+    )
+    by_runs, by_singles = runs.digests(), singles.digests()
+    for name in (*TABLES, *STATES):
+        assert by_runs[name] == by_singles[name], name
+    reach = runs.simulation.stacks["kappa"]["excess"][0]
+    assert 0.0 < reach.max() < 0.5 * (AWAY - 1.0)
+    rows = runs.rows("estimates")
+    assert (rows["ts"] > back_ts).sum() > 10
+    assert (rows["ts"] < back_ts - SILENCE_NS).sum() > 10

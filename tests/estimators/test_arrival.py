@@ -205,6 +205,27 @@ def test_unknown_market_holds_and_counts_as_age() -> None:
     assert found["aggressor_rate"][-1] < 0.5 * held["aggressor_rate"][0]  # old by 8 half-lives
 
 
+def test_an_outage_counts_once() -> None:
+    """Seen again, the interval is as wide as it was held, until new time takes the place of old."""
+    seen = busy(300)
+    blind = row([(301.0 + k, 0.0) for k in range(60)])  # a half-life
+    back = busy(300)
+    back["now"] += 361 * NS
+    back["exch_ts"] += 361 * NS
+    found = Driver("arrival", {"half_life_s": 60.0}).run(np.concatenate([seen, blind, back]), GIVEN)
+    relative = found["aggressor_rate_sd"] / found["aggressor_rate"]
+    before, again = relative[len(seen) - 1], relative[len(seen) + 60 :]
+    assert again[0] == pytest.approx(before * math.sqrt(2.0), rel=0.1)
+    assert np.all(np.diff(again[:60]) < 0.02 * before)
+    assert again[-1] == pytest.approx(before, rel=0.1)
+
+
+def test_a_mid_far_from_the_touch_stays_a_number() -> None:
+    given = {"market_kappa": 1e9, "market_kappa_sd": 1e8, "market_kappa_age_ns": 0.0}
+    told = Driver("arrival").run(busy(300), given)[-1]
+    assert told["arrival_low"] <= told["arrival"] <= told["arrival_high"] < 1e50
+
+
 def test_unknown_touch_and_late_clocks_count_for_nothing() -> None:
     seen = busy(100)
     extra = row([(100.0,), (99.0,), (100.0, 0.0, AGGRESSOR), (100.0, 2.0, AGGRESSOR)])

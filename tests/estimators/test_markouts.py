@@ -9,7 +9,7 @@ from scipy import stats
 from simmm.estimators.driver import Driver
 from simmm.estimators.observation import CLOCK, FILL, TOUCH, Observation
 from simmm.estimators.outcomes.clusters import wider
-from simmm.estimators.outcomes.pending import RING, noise_beyond
+from simmm.estimators.outcomes.pending import MIDS, RING, noise_beyond
 from simmm.estimators.outcomes.share import beta_counts, logistic_moments, share_beyond
 from simmm.jit import INTERPRETED
 from simmm.study.recovery.cases.markouts import CASES
@@ -76,15 +76,40 @@ def test_horizons_count_from_the_fill_not_from_its_answer():
     assert found["markout_5s_age_ns"] == pytest.approx(45e9, abs=2)
 
 
-def test_an_answer_that_comes_after_the_horizon_is_left_out_there():
-    rows = [later(touch(0.0, 1000.0), 0.02)]
-    rows += [later(touch(1.0 + 0.1 * k, 1000.0 + k), 0.02) for k in range(8)]
-    rows += [later(fill(1.05, 1000.0, 1.0), 0.7), clock(2.5, 1007.0), clock(60.0, 1007.0)]
+@pytest.mark.parametrize("clock_s", [0.1, 1.0])
+@pytest.mark.parametrize("answer_s", [0.05, 0.7, 6.0])
+@pytest.mark.parametrize("feed_s", [0.02, 0.3])
+def test_nothing_hangs_on_how_late_the_feed_or_the_answer_is(feed_s, answer_s, clock_s):
+    """The mid jumps 0.3 s after each fill; after half of them the touch flickers on."""
+    rows, seconds, mids, mid = [], [], [], 1000.0
+    for k in range(12):
+        t, side = 40.0 * (k + 1), -1.0 if k % 2 else 1.0
+        rows.append(later(fill(t, mid, side), answer_s))
+        changes = [(t + 0.3, mid * (1.0 - 3e-4 * side))]
+        changes += [
+            (t + 0.5 + 0.04 * n, changes[0][1] * (1.0 + 1e-9 * n)) for n in range(k % 2 * 4)
+        ]
+        rows += [later(touch(at, told_mid), feed_s) for at, told_mid in changes]
+        seconds += [at + feed_s for at, _ in changes]
+        mids += [told_mid for _, told_mid in changes]
+        mid = mids[-1]
+    rows.insert(0, later(touch(0.0, 1000.0), feed_s))
+    ticks = clock_s * np.arange(1.0, 560.0 / clock_s)
+    shown = np.concatenate([[1000.0], mids])[np.searchsorted(seconds, ticks, side="right")]
+    rows += [clock(at, of) for at, of in zip(ticks, shown, strict=True)]
+    found = told(together(*rows))
+    for belief in ("markout_500ms", "markout_1s", "markout_5s", "markout_30s"):
+        assert found[belief] == pytest.approx(-3e-4, rel=1e-4), belief
+
+
+def test_a_mid_that_is_no_longer_kept_settles_nothing():
+    rows = [touch(0.0, 1000.0)]
+    rows += [touch(1.0 + 0.001 * k, 1000.0 + k % 7) for k in range(MIDS)]
+    rows += [later(fill(0.2, 1000.0, 1.0), 2.0), clock(60.0, 1000.0)]
     driver = Driver("markouts")
     driver.run(together(*rows), SIGMA)
-    assert driver.state["left_out"][0] == 1  # at 0.5 s: the mid then is not kept
+    assert driver.state["left_out"][0] == 1  # at 0.5 s, before the oldest mid that is kept
     assert driver.state["open_n"][0, :4].tolist() == [0.0, 1.0, 1.0, 1.0]
-    assert driver.state["open_x"][0, 1] == pytest.approx(7e-3)
 
 
 def test_fills_dated_out_of_order_fall_due_in_theirs():

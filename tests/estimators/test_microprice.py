@@ -135,3 +135,20 @@ def test_an_unknown_touch_teaches_nothing() -> None:
     found = driver.run(gap)
     assert driver.state["ticks"][0] == pytest.approx(before + 1.0, rel=1e-2)
     assert found["microprice"][1] == found["microprice"][0]
+
+
+def test_nothing_is_told_of_prices_before_a_tick_was_seen() -> None:
+    """From the first row on the interval is of half spreads, never of the whole price."""
+    found = Driver("microprice").run(CASES[0].draw(3).observations[:400])
+    wide = found["microprice_sd"] / found["microprice"]
+    assert np.all((wide > 0.0) & (wide < 1e-3))
+
+
+def test_an_outage_is_over_when_the_touch_is_back() -> None:
+    seen = CASES[0].draw(7).observations[:600].copy()
+    seen["touch_lots"][400:500] = 0.0
+    seen["mid"][400:500] = 0.0
+    seen["half_spread"][400:500] = 0.0
+    wide = Driver("microprice", AT_ONCE).run(seen)["microprice_sd"]
+    assert wide[499] > 5.0 * wide[399]
+    assert wide[599] < 0.5 * wide[499]

@@ -112,7 +112,7 @@ def test_a_blend_seen_again_is_as_wide_as_its_sources() -> None:
     seen = ticks(np.full(5000, 1e6))
     seen["mid"][1000:4000] = 0.0
     sources = ("market_kappa", "robust_kappa")
-    given = {name: 2500.0 for name in sources} | {f"{name}_sd": 250.0 for name in sources}
+    given = dict.fromkeys(sources, 2500.0) | {f"{name}_sd": 250.0 for name in sources}
     told = Driver("kappa_blend").run(seen, given | {f"{name}_age_ns": 0.0 for name in sources})
     assert told["kappa_sd"][3999] > 2.0 * told["kappa_sd"][999]
     assert told["kappa_sd"][-1] == pytest.approx(told["kappa_sd"][999], rel=0.05)

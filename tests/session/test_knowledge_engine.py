@@ -115,12 +115,24 @@ def test_engine_by_chunks_and_by_packets(name: str, heads: Heads) -> None:
         assert decided(by_packet(case, heads, seed, 1 << 14)) == decided(whole), seed
 
 
-def test_engine_with_windows_that_grow(heads: Heads) -> None:
-    """Interpreted, because the engine would be compiled for each size."""
+@pytest.mark.parametrize(
+    "interpreted",
+    [
+        True,
+        pytest.param(
+            False,
+            marks=pytest.mark.skipif(
+                os.environ.get("SIMMM_LONG") != "1",
+                reason="compiles the engine for each size, minutes; SIMMM_LONG=1 runs it",
+            ),
+        ),
+    ],
+)
+def test_engine_with_windows_that_grow(heads: Heads, interpreted: bool) -> None:
     case = ENGINE["on fills"]
     whole = decided(in_chunks(case, heads, None, 1 << 14))
-    assert decided(in_chunks(case, heads, 7, GROWING, interpreted=True)) == whole
-    assert decided(by_packet(case, heads, 3, GROWING, interpreted=True)) == whole
+    assert decided(in_chunks(case, heads, 7, GROWING, interpreted)) == whole
+    assert decided(by_packet(case, heads, 3, GROWING, interpreted)) == whole
 
 
 def test_engine_with_a_hold_back_of_another_nanosecond(heads: Heads) -> None:

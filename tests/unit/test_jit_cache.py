@@ -1,16 +1,18 @@
 """Machine code on disk is never stale, and never in the way."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simmm import jit
+from simmm import compile_estimators, jit
 
 ROOT = Path(jit.__file__).parents[1]
 compiling_only = pytest.mark.skipif(jit.INTERPRETED, reason="nothing compiles in this mode")
@@ -263,3 +265,21 @@ def test_interpreted_runs_the_same_source(project: Project) -> None:
     assert run["results"] == [expected()]
     assert run["compiled"] == 0
     assert not project.cache.exists()
+
+
+def test_a_process_that_never_lets_go_of_the_stack_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that was stopped while it compiled."""
+    compiled: list[object] = []
+    monkeypatch.setattr(compile_estimators, "address_of_verb", compiled.append)
+    with open(tmp_path / "stack.lock", "w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        started = time.monotonic()
+        compile_estimators.compile_stack(tmp_path, patience_s=0.5)
+        waited_s = time.monotonic() - started
+    assert len(compiled) == 1
+    assert waited_s >= 0.5
+    compile_estimators.compile_stack(tmp_path, patience_s=60.0)
+    assert len(compiled) == 2
+    assert time.monotonic() - started < 30.0

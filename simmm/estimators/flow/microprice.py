@@ -267,7 +267,14 @@ def _freeze(s: Any, p: Any) -> None:
 
 @kernel
 def _invert(s: Any, p: Any) -> None:
-    """Do one step: eliminate a column, take a row's deviation, or renew the corrections."""
+    """Do one step: eliminate a column, take a row's deviation, or renew the corrections.
+
+    The first begins once a tick tells how far prices move at all.
+    """
+    if s.learned == 0 and s.column == 0:
+        if not s.ticks > 0.0:
+            return
+        _freeze(s, p)
     if s.column < CELLS:
         if _eliminate(s, s.column):
             s.column += 1

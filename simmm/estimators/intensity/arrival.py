@@ -49,7 +49,7 @@ import numpy as np
 from simmm.distributions import gamma_quantile
 from simmm.estimators.declare import Belief, Parameter, parameters
 from simmm.estimators.observation import AGGRESSOR, CLOCK
-from simmm.estimators.silence import SILENT, count_silence, start_silence
+from simmm.estimators.silence import SILENT, count_unknown, replace, start_silence
 from simmm.estimators.volatility.forgetting import LN2, retention
 from simmm.estimators.volatility.spread import JEFFREYS
 from simmm.jit import kernel
@@ -94,7 +94,7 @@ CLASSES_PER_E_FOLD = 6.0
 NEAREST = 1e-6
 LARGEST_KAPPA = 1e9
 LEAST_SHAPE = 0.01  # of the law told; less is no different to anyone
-FARTHEST = 300.0  # kappa h; an interval's end is no farther than that from its value, in logs
+FARTHEST = 50.0  # kappa h, at most; an interval's end is no farther from its value, in logs
 Z = 1.959963984540054  # 97.5 % quantile of the normal law
 ARRIVAL, TOUCHED = 0, 1
 
@@ -154,15 +154,19 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         s.known_ts = o.now
         s.count_ts = o.now
     told = s.seconds_squared > 0.0
-    if count_silence(s, known and o.mid > 0.0, o.now, p.half_life_s) and told:
+    if count_unknown(s, known and o.mid > 0.0, o.now, p.half_life_s) and told:
         for which in range(2):
             _tell(s, p, which, s.value[which], s.told_shape[which], s.from_kappa[which])
     seconds = float(o.now - s.clock_ts) * 1e-9
     s.clock_ts = max(s.clock_ts, o.now)
     if known and o.mid > 0.0 and seconds > 0.0:
-        s.excess = 0.0  # what was missed is aged from here
         _age_count(s, p, o.now)
         _expose(s, p, o, seconds)
+        if s.excess > 0.0:
+            whole = 0.0
+            for k in range(CLASSES):
+                whole += s.class_seconds[k]
+            replace(s, max(1.0 - seconds / whole, 0.0) if whole > 0.0 else 0.0)
         if s.seconds_squared > 0.0:
             _estimate(s, p, b)
 

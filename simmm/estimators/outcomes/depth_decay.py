@@ -43,7 +43,6 @@ from simmm.estimators.outcomes.pending import (
     PENDING,
     admit,
     hear_mid,
-    hear_time,
     markout,
     nanoseconds,
     next_due,
@@ -153,10 +152,9 @@ def start(s: Any, p: Any, key: int) -> None:
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Settle what is due, take up a fill or a mid, and fit on at the clock."""
-    hear_time(s, o)
+    hear_mid(s, o)
     if s.settled[0] < s.fills:
         _settle(s, p)
-    hear_mid(s, o)
     if o.kind == FILL:
         if b.sigma_age_ns >= 0 and b.sigma >= 0.0 and is_finite(o.depth):
             place = admit(s, o, b.sigma)

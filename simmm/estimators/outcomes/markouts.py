@@ -53,7 +53,6 @@ from simmm.estimators.outcomes.pending import (
     PENDING,
     admit,
     hear_mid,
-    hear_time,
     known_price,
     markout,
     nanoseconds,
@@ -164,11 +163,10 @@ def start(s: Any, p: Any, key: int) -> None:
 @kernel
 def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Settle what is due, take up a fill or a mid, and tell anew at the clock."""
-    hear_time(s, o)
+    hear_mid(s, o)
     if s.settled[0] + s.settled[1] + s.settled[2] + s.settled[3] < HORIZONS * s.fills:
         for h in range(HORIZONS):
             _settle(s, p, h)
-    hear_mid(s, o)
     if o.kind == FILL:
         known = b.sigma_age_ns >= 0 and b.sigma >= 0.0
         admit(s, o, b.sigma if known else -1.0)

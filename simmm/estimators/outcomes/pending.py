@@ -3,16 +3,16 @@
 A ring keeps `RING` fills. Their time is the exchange's, when they happened, not when the answer was
 heard; one that the exchange dates before an earlier one counts as of that one's time. So for each
 horizon they fall due in their order, and one number says how many were settled there. A fill is due
-at its time plus the horizon, and is settled once the mid is known *beyond* that, by a touch that
-the exchange dates later or by a later tick of the clock. Each change of the mid is told, so what
-was told last before is the mid in force at the due time: exactly, but for changes that are under
-way at a tick that settles, at most the feed's latency old.
+at its time plus the horizon, by the exchange's clock, and is settled once the mid is known *beyond*
+that: by a touch that the exchange dates later, or by a tick of the clock that comes later by more
+than the feed takes (the longest of late). Another ring keeps the last `MIDS` mids with the times
+the exchange gave them, so that the mid in force at the due time is found, however late the answer
+or the tick comes.
 
-- A fill whose answer is heard when the mid is known beyond its due time is left out at that
-  horizon: the mid in force then isn't kept.
 - A mid that is unknown at the due time settles nothing: the fill is left out at that horizon. So
   is one that falls due between the last known mid and a clock tick, or an interruption of the
-  feed, that doesn't know it any more.
+  feed, that doesn't know it any more, and one whose answer comes when the mid has changed more
+  than `MIDS` times since.
 - While the ring is full new fills are passed over: what is measured stays exact, of fewer fills.
 
 The state that is handed in has the fields `PENDING` and ``settled``, one count per horizon.
@@ -27,18 +27,24 @@ from simmm.jit import kernel
 from simmm.math import clip, floor_int, is_finite, normal_cdf, sqrt
 
 RING = 256
+MIDS = 512  # a power of two
+LONGEST_DELAY_NS = 60_000_000_000  # of the feed; more is a clock that is wrong
 NS_PER_S = 1e9
 LARGEST_SIGMA = 1.0  # fraction per root second; more is no volatility
 
 PENDING = [
-    ("mid", "f8"),  # quanta; 0 unknown
+    ("mid", "f8"),  # quanta, told last; 0 unknown
     ("known_ts", "i8"),  # exchange's time to which it is known, or known to be unknown
+    ("delay_ns", "i8"),  # from exchange to here, the longest of late
+    ("mids_kept", "i8"),  # mids in the ring so far
+    ("mid_ts", "i8", (MIDS,)),  # at the exchange, never falling
+    ("mids", "f8", (MIDS,)),  # 0 unknown
+    ("due_mid", "f8"),  # in force when the fill settled last was due
     ("fills", "i8"),  # taken up so far
     ("passed_over", "i8"),  # fills that came while the ring was full
     ("left_out", "i8"),  # fills and horizons at which the mid was unknown, or not kept
     ("last_ts", "i8"),  # of the newest fill
     ("pending_ts", "i8", (RING,)),  # at the exchange
-    ("pending_known", "i8", (RING,)),  # to which the mid was known when it was heard
     ("pending_mid", "f8", (RING,)),  # before the fill
     ("pending_side", "f8", (RING,)),  # +1 bought, -1 sold
     ("pending_sigma", "f8", (RING,)),  # at the fill; below 0: unknown
@@ -50,6 +56,9 @@ def start_pending(s: Any) -> None:
     """Nothing waits."""
     s.mid = 0.0
     s.known_ts = 0
+    s.delay_ns = 0
+    s.mids_kept = 0
+    s.due_mid = 0.0
     s.last_ts = 0
     s.fills = 0
     s.passed_over = 0
@@ -65,21 +74,47 @@ def known_price(x: float) -> bool:
 
 
 @kernel
-def hear_time(s: Any, o: Any) -> None:
-    """Before settling: see how far the mid is known, and whether it is still."""
+def hear_mid(s: Any, o: Any) -> None:
+    """Take over the mid that `o` tells, and how far it is known; then what is due can be settled.
+
+    An `o` that doesn't know it any more says nothing of the time since it was known.
+    """
+    known = o.kind != GAP and known_price(o.mid)
     if o.kind == TOUCH:
-        s.known_ts = max(s.known_ts, min(o.exch_ts, o.now))
+        ts = min(o.exch_ts, o.now)
+        late = min(o.now - ts, LONGEST_DELAY_NS)
+        s.delay_ns = max(late, s.delay_ns - (s.delay_ns - late) // 8)
+        _keep_mid(s, ts, o.mid if known else 0.0)
+        s.known_ts = max(s.known_ts, ts)
+    elif o.kind == CLOCK and known:
+        if o.mid != s.mid:
+            _keep_mid(s, o.now, o.mid)
+        s.known_ts = max(s.known_ts, o.now - s.delay_ns)
     elif o.kind == CLOCK or o.kind == GAP:
+        if s.mid > 0.0:
+            _keep_mid(s, s.known_ts, 0.0)
         s.known_ts = max(s.known_ts, o.now)
-        if o.kind == GAP or not known_price(o.mid):
-            s.mid = 0.0
 
 
 @kernel
-def hear_mid(s: Any, o: Any) -> None:
-    """After settling: take over the mid that `o` tells, if it is of a kind that does."""
-    if o.kind == CLOCK or o.kind == TOUCH:
-        s.mid = o.mid if known_price(o.mid) else 0.0
+def _keep_mid(s: Any, ts: int, mid: float) -> None:
+    if s.mids_kept > 0:
+        ts = max(ts, s.mid_ts[(s.mids_kept - 1) & (MIDS - 1)])
+    place = s.mids_kept & (MIDS - 1)
+    s.mid_ts[place] = ts
+    s.mids[place] = mid
+    s.mids_kept += 1
+    s.mid = mid
+
+
+@kernel
+def _mid_at(s: Any, ts: int) -> float:
+    """Return the mid in force at an exchange's time; 0 if it is unknown or not kept."""
+    for back in range(1, min(s.mids_kept, MIDS) + 1):
+        place = (s.mids_kept - back) & (MIDS - 1)
+        if s.mid_ts[place] <= ts:
+            return float(s.mids[place])
+    return 0.0
 
 
 @kernel
@@ -97,7 +132,6 @@ def admit(s: Any, o: Any, sigma: float) -> int:
     s.fills += 1
     s.last_ts = max(s.last_ts, min(o.exch_ts, o.now))
     s.pending_ts[place] = s.last_ts
-    s.pending_known[place] = s.known_ts
     s.pending_mid[place] = o.mid
     s.pending_side[place] = o.side
     s.pending_sigma[place] = clip(sigma, -1.0, LARGEST_SIGMA) if is_finite(sigma) else -1.0
@@ -113,7 +147,8 @@ def next_due(s: Any, h: int, horizon_ns: int) -> int:
         if not s.known_ts > due_ts:
             return -1
         s.settled[h] += 1
-        if s.mid > 0.0 and s.pending_known[place] <= due_ts:
+        s.due_mid = _mid_at(s, due_ts)
+        if s.due_mid > 0.0:
             return int(place)
         s.left_out += 1
     return -1
@@ -121,8 +156,8 @@ def next_due(s: Any, h: int, horizon_ns: int) -> int:
 
 @kernel
 def markout(s: Any, place: int) -> float:
-    """Move of the mid since a fill in favour of its side, as a fraction; held in -1..1."""
-    move = s.mid / s.pending_mid[place] - 1.0
+    """Move of the mid to when a fill was due, in favour of its side, a fraction; held in -1..1."""
+    move = s.due_mid / s.pending_mid[place] - 1.0
     return clip(s.pending_side[place] * move, -1.0, 1.0)
 
 

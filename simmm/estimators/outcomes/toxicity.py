@@ -67,7 +67,6 @@ from simmm.estimators.outcomes.pending import (
     RING,
     admit,
     hear_mid,
-    hear_time,
     markout,
     nanoseconds,
     next_due,
@@ -198,12 +197,11 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     if o.kind == AGGRESSOR:
         _hear_aggressor(s, p, o)
         return
-    hear_time(s, o)
+    hear_mid(s, o)
     if s.settled[0] < s.fills:
         _settle(s, p)
     if s.settled[1] < s.settled[0]:
         _learn_some(s, p)
-    hear_mid(s, o)
     if o.kind == FILL:
         _hear_fill(s, p, o, b)
     elif o.kind == TOUCH or o.kind == CLOCK:
