@@ -54,7 +54,7 @@ from typing import Any
 import numpy as np
 
 from simmm.distributions import log_gamma
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import AGGRESSOR, BUCKET, CLOCK
 from simmm.jit import kernel
 from simmm.math import exp, is_finite, log, sqrt
@@ -83,6 +83,7 @@ PARAMETERS = parameters(
     warm_up=Parameter(10, "observations", "whose mean sets the scale", low=2, high=10_000),
     outlier=Parameter(16.0, "", "times the usual size counts at most", low=2.0, high=1e6),
 )
+RULES = (rising("recent", "longest", strictly=True),)  # else all would be recent
 
 BELIEFS = (
     Belief(

@@ -53,7 +53,7 @@ from typing import Any
 import numpy as np
 
 from simmm.distributions import beta_quantile, gamma_quantile
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.flow.hidden_markov import (
     CHAIN,
     STATES,
@@ -88,6 +88,7 @@ PARAMETERS = parameters(
     apart=Parameter(2.0, "", "least ratio of the rates of neighbours", low=1.01, high=100.0),
     spread=Parameter(3.0, "", "between the rates of neighbours, to begin with", 1.01, 100.0),
 )
+RULES = (rising("warm_up", "window"),)
 
 BELIEFS = (
     Belief("flow_regime", "", "most likely state: 0 calm, 1 busy, 2 hectic", law="code"),

@@ -58,7 +58,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, Rule, parameters
 from simmm.estimators.flow import prewhitening
 from simmm.estimators.flow.prewhitening import ORDER, RING
 from simmm.estimators.observation import CLOCK
@@ -93,6 +93,19 @@ PARAMETERS = parameters(
         10.0, "s", "without the other's price until it is absent", 0.001, 86_400.0, time_power=1
     ),
 )
+
+
+def _never_significant(lags: int, window: int, significance: float) -> str:
+    blocks = max(window // lags - 1, 1)
+    if 1.0 / blocks <= significance:
+        return ""
+    return (
+        f"{lags} lags in a window of {window} leave p-values no lower than 1/{blocks}, above "
+        f"significance ({significance:g}): no lead would ever be believed"
+    )
+
+
+RULES = (Rule(("lags", "window", "significance"), _never_significant),)
 
 BELIEFS = (
     Belief("lead_lag_s", "s", "time by which the other leads", law="code", time_power=1.0),

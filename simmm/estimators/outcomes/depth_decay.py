@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from simmm.distributions import beta_quantile
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import CLOCK, FILL, GAP, TOUCH
 from simmm.estimators.outcomes.clusters import Z
 from simmm.estimators.outcomes.depth_fit import FIT, RING, fit_on, start_fit
@@ -86,6 +86,10 @@ PARAMETERS = parameters(
         10.0, "bps", "depth at which the fourth bucket begins", low=0.0, high=1e4
     ),
     bucket_weight=Parameter(0.005, "", "of the newest fill in its bucket", low=1e-6, high=0.5),
+)
+RULES = (
+    rising("touch_low", "prior_touch", "touch_high"),
+    rising("bucket_2_bps", "bucket_3_bps", "bucket_4_bps"),
 )
 
 BELIEFS = (

@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from simmm.distributions import beta_quantile
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import CLOCK, FILL, GAP, TOUCH
 from simmm.estimators.outcomes.clusters import (
     MINIMUM_CLUSTERS,
@@ -93,6 +93,7 @@ PARAMETERS = parameters(
         600.0, "s", "memory of the mid's drift", low=1.0, high=1e7, time_power=1.0
     ),
 )
+RULES = (rising("horizon_500ms", "horizon_1s", "horizon_5s", "horizon_30s"),)
 
 BELIEFS = (
     Belief("markout_500ms", "fraction", "mean markout 0.5 s after own fills; < 0 is adverse"),

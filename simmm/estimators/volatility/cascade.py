@@ -49,7 +49,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import AGGRESSOR, CLOCK, CONTEXT, REFERENCES
 from simmm.jit import kernel
 from simmm.math import clip, exp, floor_int, is_finite, log, sqrt
@@ -95,6 +95,7 @@ PARAMETERS = parameters(
     ),
     kappa_factor=Parameter(0.25, "", "of kappa, at strength 1", low=0.001, high=1.0),
 )
+RULES = (rising("burst_s", "burst_level_s"),)
 
 BELIEFS = (
     Belief(

@@ -42,7 +42,7 @@ from typing import Any
 import numpy as np
 
 from simmm.distributions import beta_quantile
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import BUCKET
 from simmm.estimators.volatility.forgetting import retention
 from simmm.estimators.volatility.spread import Z95
@@ -74,6 +74,10 @@ PARAMETERS = parameters(
     prior_jumps=Parameter(5.0, "jumps", "what that is worth", low=0.5, high=1e4),
     lowest_ratio=Parameter(3.0, "", "jump over diffusion deviation, least", low=1.5, high=10.0),
     highest_ratio=Parameter(5.0, "", "the same, most", low=1.5, high=100.0),
+)
+RULES = (
+    rising("lowest_ratio", "highest_ratio"),
+    rising("minimum_returns", "window"),  # else the prior would never be left
 )
 
 BELIEFS = (

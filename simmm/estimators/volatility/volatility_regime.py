@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import CLOCK
 from simmm.jit import kernel
 from simmm.math import clip, exp, is_finite, log, normal_cdf, sqrt
@@ -65,6 +65,11 @@ PARAMETERS = parameters(
     high_down=Parameter(2.4, "", "Extreme to High", low=1.0, high=100.0),
     extreme_up=Parameter(3.0, "", "High to Extreme", low=1.0, high=100.0),
     dwell_s=Parameter(30.0, "s", "a regime lasts before a fall", low=0.0, high=1e5, time_power=1.0),
+)
+RULES = (
+    rising("low_down", "normal_up"),
+    rising("normal_down", "high_up", "extreme_up"),
+    rising("high_down", "extreme_up"),
 )
 
 BELIEFS = (

@@ -48,7 +48,7 @@ from typing import Any
 import numpy as np
 
 from simmm.distributions import gamma_quantile
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import AGGRESSOR, CLOCK, GAP
 from simmm.estimators.silence import SILENT, count_silence, start_silence
 from simmm.estimators.volatility.forgetting import retention
@@ -85,6 +85,7 @@ PARAMETERS = parameters(
         600.0, "s", "half-life of the rate; 0 forgets nothing", low=0.0, high=1e9, time_power=1.0
     ),
 )
+RULES = (rising("shortest_s", "longest_s"),)
 
 BELIEFS = (
     Belief("bucket_volume", "base units", "volume that closes a bucket; 0: learning", law="code"),
