@@ -19,8 +19,9 @@ from simmm.nearest import suggestion
 
 #: How value, sd and bounds belong together: with z the normal quantile, `normal` is value + z sd,
 #: `lognormal` value exp(z sd / value), `gamma` and `beta` are the laws with that mean and sd.
+#: `posterior` has bounds of its own, which value and sd don't give: they are quantiles.
 #: `code` has no uncertainty: a count, a flag, or a state whose probability is another belief.
-Law = Literal["normal", "lognormal", "gamma", "beta", "code"]
+Law = Literal["normal", "lognormal", "gamma", "beta", "posterior", "code"]
 Source = Literal["config", "derivation", "exchange fact"]
 
 

@@ -49,8 +49,9 @@ class _Common(Section, frozen=True):
     enabled: Annotated[
         bool,
         Meta(
-            description="Off: nothing is estimated, and beliefs stay what they are before any data, "
-            "with an age of -1. They run all together or not at all, since they read each other.",
+            description="Off: nothing is estimated, and beliefs stay what they are before any "
+            "data, with an age of -1. They run all together or not at all, since they read "
+            "each other.",
         ),
     ] = True
     clock_ms: Annotated[

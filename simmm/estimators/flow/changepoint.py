@@ -20,8 +20,12 @@ apart the length is 0, up to the first `warm_up` observations. The alarm is
 
     P(r <= min(`recent`, observations since the last alarm - 1)) > `threshold`
 
-which speaks once for each change and needs no pause. Runs of `longest` and more are one: what they
-saw is averaged with their probabilities as weights and counts as `longest` observations.
+which speaks once for each change and needs no pause. `changepoint_probability` is the first of the
+two with `recent` alone, of either series: that the newest change is at most 100 observations old.
+It stays near 1 for some 8 minutes of buckets after an alarm, and where alarms follow each other for
+good; it is not the chance of a change now. For that see `changepoint`. Runs of `longest` and more
+are one: what they saw is averaged with their probabilities as weights and counts as `longest`
+observations.
 
 Returns and reach are fat-tailed, and a far one looks like a change. An aggressor's excess, or a
 bucket's S, counts at most `outlier` times its usual size (an exponential average over `longest`
@@ -30,7 +34,7 @@ neighbours, so that changes hardly count: with gamma laws of shape m
 
     q = E (S_t - S_t-1)^2 / E (S_t + S_t-1)^2 = 1 / (2 m + 1)
 
-so m = (1 / q - 1) / 2, averaged over `longest` observations (at first with `PAIRS` that behave);
+so m = (1 / q - 1) / 2, averaged over `longest` observations (at first with 20 pairs that behave);
 log p(S | run) counts min(1, m / n) times, a tempered likelihood. Where the model holds that is
 about 1.
 
@@ -40,8 +44,11 @@ more often. A price that rests most of the time, and heavy tails, still alarm so
 than they should; so do slow drifts. One change of both series is two alarms.
 
 At a tick of the clock, if at least `batch` aggressors came since the last observation, they make
-one: S = n times their mean. Where more came S varies less than its law says, and alarms come
-later. Duplicates count twice; the order of aggressors within an observation is nothing.
+one: S = n times their mean. Where more came S varies less than its law says, and alarms come later.
+Duplicates count twice; the order of aggressors within an observation is nothing.
+
+On tapes: in the minute after alarms variance was above the usual on most tapes, but alarms are few
+and chance explains nearly all of it.
 
 Source: Adams and MacKay, "Bayesian Online Changepoint Detection" (2007), Algorithm 1; the gamma
 model is conjugate (textbook). That P(r = 0) is the hazard: their equations, summed.
@@ -87,10 +94,13 @@ RULES = (rising("recent", "longest", strictly=True),)  # else all would be recen
 
 BELIEFS = (
     Belief(
-        "changepoint_probability", "", "of a change in the last observations, either", law="code"
+        "changepoint_probability",
+        "",
+        "that either series last changed within `recent` observations",
+        law="code",
     ),
-    Belief("run_length", "buckets", "since volatility changed; bounds are the posterior's"),
-    Belief("reach_run_length", "batches", "since reach changed; bounds are the posterior's"),
+    Belief("run_length", "buckets", "since volatility changed", law="posterior"),
+    Belief("reach_run_length", "batches", "since reach changed", law="posterior"),
     Belief("changepoint", "", "1: an alarm not long ago, either series", law="code"),
     Belief("changepoint_alarms", "", "counted so far, both series", law="code"),
 )

@@ -42,6 +42,9 @@ Where it is wrong: if there is but one regime, the states share it and their nam
 arrivals cluster over more than an interval, clusters are taken for regimes. The expected dwell is
 interval_s / (1 - stay) only if dwells are geometric.
 
+On tapes: means something: in the minute after a hectic state variance and aggressors were up to
+twice or more the usual, beyond chance on several tapes. Mostly it says what is already there.
+
 Source: forward filter, Rabiner (1989); the forward-only expectations are in Cappe, "Online EM
 algorithm for hidden Markov models" (2011), section 2.2.
 """

@@ -1,5 +1,7 @@
 """E3: volatility now, by a particle filter on the volume clock.
 
+It is the volatility of the last few buckets, not a forecast: quote on `sigma` (E14).
+
 Model: the log variance per second h wanders about a level m that itself drifts slowly, and the log
 return r of the mid over a bucket of d seconds tells of it (all times in seconds):
 
@@ -7,19 +9,19 @@ return r of the mid over a bucket of d seconds tells of it (all times in seconds
     dm = level_drift dW,                     m at first: N(2 log default_sigma, level_sd^2)
     r | h ~ N(0, exp(h) d)
 
-At each bucket, with `regime_probability`, the regime moves: h and m shift together by
-N(0, regime_sd^2). Growth of `changepoint_alarms` (E21) makes that `alarm_probability` for one
-bucket, so that half of the particles, by default, are spread anew.
+At each bucket, with `regime_probability`, the regime moves: h and m shift together by N(0,
+regime_sd^2). Growth of `changepoint_alarms` (E21) makes that `alarm_probability` for one bucket, so
+that half of the particles, by default, are spread anew.
 
 Each of `particles` particles holds h and, given its path, the normal law of m (mean and variance,
 by Kalman's recursion: m is never sampled). The transition over the time t since the last bucket is
 exact, phi = exp(-t / relaxation). A particle is proposed from a normal law of the transition's own
-variance v about the mode of transition times likelihood, which is
-W(v x / 2 exp(v / 2)) - v / 2 from the predicted h, with x = r^2 / (d exp(predicted h)) and W
-Lambert's function, here approximated; weights make up for it and are bounded. A tenth of the
-particles is always tried as a move of the regime, with its weight put right. Below an effective
-number of half the particles they are resampled systematically. `log_likelihood` of the state is
-the estimate of log p(all returns), unbiased in p.
+variance v about the mode of transition times likelihood, which is W(v x / 2 exp(v / 2)) - v / 2
+from the predicted h, with x = r^2 / (d exp(predicted h)) and W Lambert's function, here
+approximated; weights make up for it and are bounded. A tenth of the particles is always tried as a
+move of the regime, with its weight put right. Below an effective number of half the particles they
+are resampled systematically. `log_likelihood` of the state is the estimate of log p(all returns),
+unbiased in p.
 
 `filtered_sigma` is exp(E h / 2), the median of the lognormal law with the posterior's mean and
 variance of h (widened for the sampling error of so many effective particles); the mean of sigma is
@@ -31,13 +33,17 @@ are near the likeliest on half an hour of three recorded markets (a relaxation o
 worse in log likelihood), and a thin market with a coarse tick wants a shorter one. Tails of returns
 heavier than normal given h are taken for volatility, up to a move of the regime: at a jump sigma
 leaps and falls back after a few buckets. A mid on a grid coarse against a bucket's return makes h
-noisy; buckets that did not move it count as moves of `ROUNDING` price steps (the deviation of what
-two roundings to half a step hide), at least of `SMALLEST` of default_sigma. h is a
-bucket's mean, so what happens within one is not told. Between buckets the value stays as it is, and
-its interval widens as that of h does.
+noisy; buckets that did not move it count as moves of 0.2 price steps (the deviation of what two
+roundings to half a step hide), at least of a hundredth of default_sigma. h is a bucket's mean, so
+what happens within one is not told. Between buckets the value stays as it is, and its interval
+widens as that of h does.
 
 A bucket that comes twice counts twice. Draws come from an own stream and depend on nothing but its
 key and the number of buckets before.
+
+On tapes: loses. As a forecast of the next minutes it was never clearly better than an EWMA or
+`sigma`, and worse than both on most tapes; between moves on a coarse tick it lies far below what
+came.
 
 Source: Gordon, Salmond and Smith (1993) for the filter; Pitt and Shephard (1999) for the shifted
 proposal in stochastic volatility; Chen and Liu (2000) for the part by Kalman; Iacono and Boyd
@@ -82,7 +88,7 @@ PARAMETERS = parameters(
     log_variance_sd=Parameter(0.8, "", "of h about its level, in the long run", low=0.01, high=5.0),
     default_sigma=Parameter(
         1e-4,
-        "fraction/sqrt(s)",
+        "fraction/√s",
         "told before warm-up; where the level is expected",
         low=1e-9,
         high=1.0,
@@ -92,7 +98,7 @@ PARAMETERS = parameters(
         3.0, "", "of the level about default_sigma's log variance; 0: known", low=0.0, high=10.0
     ),
     level_drift=Parameter(
-        0.005, "1/sqrt(s)", "wandering of the level", low=0.0, high=1.0, time_power=-0.5
+        0.005, "1/√s", "wandering of the level", low=0.0, high=1.0, time_power=-0.5
     ),
     regime_probability=Parameter(
         0.002,
@@ -115,7 +121,7 @@ PARAMETERS = parameters(
 BELIEFS = (
     Belief(
         "filtered_sigma",
-        "fraction/sqrt(s)",
+        "fraction/√s",
         "volatility now, by the particle filter, capped",
         law="lognormal",
         time_power=-0.5,
