@@ -6,6 +6,7 @@ What was measured is added by hand in ``docs/estimators_measured.md``, which fol
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Iterator
 from itertools import groupby
@@ -56,13 +57,14 @@ figures stand under [On recorded tapes](#on-recorded-tapes). Theory and generate
 an estimator finds what it is meant to find, tapes whether that is worth anything.
 
 Parameters are set in a scenario, under `estimators.<name>`, or by
-`--set estimators.<name>.<parameter>=<value>`. The name is the estimator's, not the belief's (`sigma`
-is set in `estimators.ewma`); a belief's name or an E-number is answered by the section that is
-meant. Settings that contradict each other are refused. A *source* tells where a default comes from:
-a choice (`config`), mathematics (`derivation`), or a rule of the exchange (`exchange fact`).
+`--set estimators.<name>.<parameter>=<value>`. The name is the estimator's, not the belief's:
+`sigma` is set in `estimators.ewma`. A belief's name or an E-number is answered by the section that
+is meant, and settings that contradict each other are refused. A *source* tells where a default
+comes from: a choice (`config`), mathematics (`derivation`), or a rule of the exchange
+(`exchange fact`).
 
-Estimators run all together or not at all (`estimators.enabled`), since they read
-each other; there is no switch for one.
+Estimators run all together or not at all (`estimators.enabled`), since they read each other; there
+is no switch for one.
 
 `simmm study recovery` shows how well each finds the truth of generated worlds, and how often its
 intervals hold it; `simmm study cost` what each costs.
@@ -101,14 +103,17 @@ different data: what the market's aggressors reach beyond the touch (`market_kap
 the blend.
 
 Their priors differ as well. Those of reach (kappa and robust_kappa: 5,000, worth one aggressor)
-are gone after a few aggressors. Those of fills (exposure, own_kappa where the market's kappa is
-unknown: 2,000) stay in force until own fills come, so they are on the cautious side: with too low
-a kappa one quotes too wide and trades little, with too high a one too near. kappa_blend's (2,000
-for the same reason) holds only until any source knows something. All are choices; a market whose
-kappa is known wants its own.""",
+are gone after a few aggressors that reach about as far as 1/5,000, 2 bps; where reach is a
+hundredth of that, as on a future with a deep touch, they weigh as much as a hundred. Those of
+fills (exposure, own_kappa where the market's kappa is unknown: 2,000) stay in force until own
+fills come, so they are on the cautious side: with too low a kappa one quotes too wide and trades
+little, with too high a one too near. kappa_blend's (2,000 for the same reason) holds only until
+any source knows something. All are choices; a market whose kappa is known wants its own.""",
     "flow": """Where the price is likely to go, and how much is happening. Here most is no better
 than the mid or a mean rate, as their lines *On tapes* say.""",
-    "outcomes": """What came of own fills: nothing is known before some came. *Adverse* has three meanings:
+    "outcomes": """What came of own fills: nothing is known before some came.
+
+*Adverse* has three meanings:
 
 | estimator | beliefs | adverse is a move against the fill | within | noise |
 |---|---|---|---|---|
@@ -132,10 +137,7 @@ _SHARED = {  # parts that several estimators share, by file, as docstrings name 
     "depth_fit.py": ("Fit by depth", depth_fit, "depth_decay"),
     "logistic.py": ("Logistic regression", logistic, "toxicity"),
 }
-_SILENCE = {
-    "hold": "While nothing is heard, beliefs stay as they are and only their age grows.",
-    "prior": "While nothing is heard, beliefs go back to what was believed before any data.",
-}
+_ON_TAPES = re.compile(r"\nOn tapes: ((?:.+\n?)+)")  # a paragraph, shown where one decides
 
 
 def reference() -> str:
@@ -205,12 +207,32 @@ def _estimator(entry: Estimator) -> str:
     parts = [
         f"\n### {entry.name}\n",
         f"**{entry.row}**: {title}.\n",
-        f"Hears: {hears}. Reads: {reads}. {_SILENCE[entry.silence]}\n",
+        f"Hears: {hears}. Reads: {reads}. {_silence(entry)}\n",
+        f"**[On tapes](#on-recorded-tapes):** {_on_tapes(entry)}\n",
     ]
     if entry.approximate:
         parts.append(f"**Approximate.** {' '.join(entry.approximate.split())}\n")
     parts += [_beliefs(entry), "", _parameters(entry), "", _prose(entry.module)]
     return "\n".join(parts)
+
+
+def _on_tapes(entry: Estimator) -> str:
+    found = _ON_TAPES.search(inspect.cleandoc(entry.module.__doc__ or ""))
+    return " ".join(found[1].split()) if found else "not scored."
+
+
+def _silence(entry: Estimator) -> str:
+    """What becomes of its beliefs while the market is unknown."""
+    if entry.silence == "prior":
+        said = "While the market is unknown, beliefs go back to what was believed before any data."
+    elif all(b.law == "code" or b.name in entry.timeless for b in entry.beliefs):
+        said = "While the market is unknown, beliefs stay as they are and only their age grows."
+    else:
+        said = "While the market is unknown, values stay and intervals widen."
+    for reason in dict.fromkeys(entry.timeless.values()):
+        names = ", ".join(f"`{name}`" for name, why in entry.timeless.items() if why == reason)
+        said += f" Intervals of {names} don't widen with time: {reason}."
+    return said
 
 
 def _beliefs(entry: Estimator) -> str:
@@ -252,7 +274,7 @@ def _prose(module: ModuleType) -> str:
     text = text.partition("\nThe state that is handed in")[0]
     for file, (title, _, _) in _SHARED.items():
         text = text.replace(f"`{file}`", f"[{title}](#{anchor(title)})")
-    text = text.replace("\nOn tapes: ", "\n**[On tapes](#on-recorded-tapes):** ")
+    text = _ON_TAPES.sub("", text)
     paragraphs = text.strip("\n").split("\n\n")
     blocks = groupby(paragraphs, lambda part: all(x.startswith("    ") for x in part.splitlines()))
     shown = []

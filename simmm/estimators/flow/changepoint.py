@@ -20,12 +20,10 @@ apart the length is 0, up to the first `warm_up` observations. The alarm is
 
     P(r <= min(`recent`, observations since the last alarm - 1)) > `threshold`
 
-which speaks once for each change and needs no pause. `changepoint_probability` is the first of the
-two with `recent` alone, of either series: that the newest change is at most 100 observations old.
-It stays near 1 for some 8 minutes of buckets after an alarm, and where alarms follow each other for
-good; it is not the chance of a change now. For that see `changepoint`. Runs of `longest` and more
-are one: what they saw is averaged with their probabilities as weights and counts as `longest`
-observations.
+which speaks once for each change and needs no pause. `changepoint_probability`, of either series,
+is that the newest change is at most `recent` observations old: near 1 for some 8 minutes of buckets
+after an alarm, and no chance of one now. Runs of `longest` and more are one: what they saw is
+averaged with their probabilities as weights and counts as `longest` observations.
 
 Returns and reach are fat-tailed, and a far one looks like a change. An aggressor's excess, or a
 bucket's S, counts at most `outlier` times its usual size (an exponential average over `longest`
@@ -44,8 +42,8 @@ more often. A price that rests most of the time, and heavy tails, still alarm so
 than they should; so do slow drifts. One change of both series is two alarms.
 
 At a tick of the clock, if at least `batch` aggressors came since the last observation, they make
-one: S = n times their mean. Where more came S varies less than its law says, and alarms come later.
-Duplicates count twice; the order of aggressors within an observation is nothing.
+one: S = n times their mean. Where more came S varies less than its law says, and alarms come
+later. Duplicates count twice; the order of aggressors within an observation is nothing.
 
 On tapes: in the minute after alarms variance was above the usual on most tapes, but alarms are few
 and chance explains nearly all of it.
@@ -79,9 +77,7 @@ PAIRS = 20  # of neighbours that vary as they should, assumed at the start
 
 PARAMETERS = parameters(
     batch=Parameter(10, "aggressors", "in an observation of reach", low=1, high=10_000),
-    hazard=Parameter(
-        1.0 / 250.0, "", "probability of a change at any one observation", low=1e-9, high=0.5
-    ),
+    hazard=Parameter(0.004, "", "probability of a change at any one observation", 1e-9, 0.5),
     longest=Parameter(128, "observations", "runs told apart", low=8, high=LONGEST),
     recent=Parameter(100, "observations", "a change so long ago is news", low=1, high=LONGEST),
     threshold=Parameter(0.9, "", "probability of a recent change that alarms", low=0.01, high=1.0),
@@ -93,12 +89,7 @@ PARAMETERS = parameters(
 RULES = (rising("recent", "longest", strictly=True),)  # else all would be recent
 
 BELIEFS = (
-    Belief(
-        "changepoint_probability",
-        "",
-        "that either series last changed within `recent` observations",
-        law="code",
-    ),
+    Belief("changepoint_probability", "", "either changed in `recent` observations", law="code"),
     Belief("run_length", "buckets", "since volatility changed", law="posterior"),
     Belief("reach_run_length", "batches", "since reach changed", law="posterior"),
     Belief("changepoint", "", "1: an alarm not long ago, either series", law="code"),

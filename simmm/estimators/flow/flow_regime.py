@@ -25,7 +25,7 @@ multiplied by `spread`; for D `dispersion`, worth ten intervals. States are in o
 calmest, and neighbours' rates at least `apart`; the state in which most time was spent doesn't
 yield. Maximisation ends at the nearest maximum, so while the ring fills, whenever the number of
 intervals has doubled, it begins anew, from the mean rates of three equal parts of the counts' range
-(on a logarithmic scale).
+in logarithms.
 
 The bounds of a rate are those of a gamma law, those of staying of a beta law, from the expected
 counts. Of these, only the part is taken as seen that is certain by the filter,
@@ -42,8 +42,7 @@ Where it is wrong: if there is but one regime, the states share it and their nam
 arrivals cluster over more than an interval, clusters are taken for regimes. The expected dwell is
 interval_s / (1 - stay) only if dwells are geometric.
 
-On tapes: means something: in the minute after a hectic state variance and aggressors were up to
-twice or more the usual, beyond chance on several tapes. Mostly it says what is already there.
+On tapes: on several, variance and aggressors of the minute after a hectic state were beyond chance.
 
 Source: forward filter, Rabiner (1989); the forward-only expectations are in Cappe, "Online EM
 algorithm for hidden Markov models" (2011), section 2.2.

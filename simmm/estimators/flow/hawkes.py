@@ -4,8 +4,8 @@ Model: aggressors of both sides together come with intensity
 
     lambda(t) = mu + alpha beta A(t),   A(t) = sum over t_i < t of exp(-beta (t - t_i))
 
-so that each brings `alpha` others on average (alpha < 1: the branching ratio) after a mean of 1 /
-beta seconds. The three are those that maximise the posterior of the last `window` aggressors,
+so that each brings `alpha` others on average (alpha < 1: the branching ratio) after a mean of
+1 / beta seconds. The three are those that maximise the posterior of the last `window` aggressors,
 
     log L = sum log lambda(t_i) - mu T - alpha sum (1 - exp(-beta (T - t_i)))
 

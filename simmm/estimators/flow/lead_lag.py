@@ -7,17 +7,17 @@ Model: the own return of a tick of the clock answers the other market's return `
 where both may be autocorrelated. Lag 0 is no lead and is left out.
 
 Prewhitening (Box and Jenkins): an autoregression of order 4 is fitted to the other's last `window`
-returns (Yule and Walker), and both series pass through its filter. The other's are then white, the
-equation still holds with the same beta and lag, and the correlations c(k) of lag k estimate beta
-without what autocorrelation would smear. For the test both are held inside 4 deviations.
+returns (Yule and Walker), and both series pass through its filter. The other's are then white,
+the equation still holds with the same beta and lag, and the correlations c(k) of lag k estimate
+beta without what autocorrelation would smear. For the test both are held inside 4 deviations.
 
 Test: the mutual information -ln(1 - c^2) / 2 of Gaussian variables grows with |c|, so the largest
-over the lags is compared in |c|. What chance makes of a largest is seen in the same series with one
-of them shifted around in a circle, which keeps the autocorrelation of each and destroys only what
-is between them (shuffles would destroy both and call half of all pairs related). The shifts are the
-multiples of `lags`: each gives the largest of as many fresh correlations as the true one. Those
-that bring lags of 0 or below, where the own market may lead, are left out. With B blocks of lags in
-all, the true one among them,
+over the lags is compared in |c|. What chance makes of a largest is seen in the same series with
+one of them shifted around in a circle, which keeps the autocorrelation of each and destroys only
+what is between them (shuffles would destroy both and call half of all pairs related). The shifts
+are the multiples of `lags`: each gives the largest of as many fresh correlations as the true one.
+Those that bring lags of 0 or below, where the own market may lead, are left out. With B blocks of
+lags in all, the true one among them,
 
     p = (1 + shifted blocks with a largest |c| as large) / B,
 
@@ -35,8 +35,8 @@ when `renew` returns are new. Only while significant, `lead_on` is 1 and the res
 of the filtered x and y, not held inside. The prediction is beta times the other's return over the
 last `lag` ticks, what should come in the next `lag` ticks.
 
-`lead_state`: 0 the other market is absent (never shown, or not for `absent_s`), 1 collecting, 2
-tested and not significant, 3 significant.
+`lead_state`: 0 the other market is absent (never shown, or not for `absent_s`), 1 collecting,
+2 tested and not significant, 3 significant.
 
 Where it is wrong: where both markets move in the same tick and their returns are autocorrelated in
 different ways, the filter lets some of lag 0 into lag 1 (12 % false in a strong case). Only linear

@@ -4,8 +4,8 @@ Imbalance: with a and b the lots at the best ask and bid that have proved to las
 
     imbalance = (b - a) / (b + a).
 
-Lots that last go down with what is shown at once, and up to it with a half-life of `persistence_s`:
-size flashed for a moment hardly counts. Market data never holds own orders.
+Lots that last go down with what is shown at once, and up to it with a half-life of
+`persistence_s`: size flashed for a moment hardly counts. Market data never holds own orders.
 
 Model: at the ticks of the clock the book is in one of 2 x 5 x 3 cells: sign and fifth of the
 imbalance, and a spread of one, two, or more steps. A cell and its mirror image differ in the sign
@@ -23,11 +23,11 @@ as a vector (1 or -1 at its place), and a trace z of the cells there were, with 
 
 where e = D + k g(t+1) - g(t), v is the mean of e^2 (half the spread counting once), and the weight
 of the prior is m = v / (`prior_half_spreads` h)^2, with h^2 the mean square of half the spread:
-cells rarely visited stay near the mid, with the deviation that the prior says. With L = 0 it solves
-the recursion from single ticks, best if the cell is all there is to know; with 1, g is the mean of
-what came after visits, whatever it came from, with about 1.4 times the deviation. All sums halve in
-`half_life_s`. A is inverted by a column a tick and its deviations follow by a row a tick, so g is
-renewed every 31 ticks. Until the first such it is 0 with the prior's deviation.
+cells rarely visited stay near the mid, with the deviation that the prior says. With L = 0 it
+solves the recursion from single ticks, best if the cell is all there is to know; with 1, g is the
+mean of what came after visits, whatever it came from, with about 1.4 times the deviation. All sums
+halve in `half_life_s`. A is inverted by a column a tick and its deviations follow by a row a tick,
+so g is renewed every 31 ticks. Until the first such it is 0 with the prior's deviation.
 
 Where it is wrong: if what follows depends on more than the cell, such as how the imbalance came
 about, part of what comes late is told as if the cell were all there is to know, and errors in a row
@@ -42,8 +42,8 @@ On tapes: better than the mid, by a few per cent of its squared error, 5 to 10 s
 tapes, and than the touch's weighted mid on some; no better on the others. One second ahead it is
 worse than the mid on several: its horizon is 5 s.
 
-Source: Stoikov (2018), The micro-price, Quantitative Finance 18(12), section 3; least squares
-temporal differences with traces, Boyan (2002), Machine Learning 49.
+Source: Stoikov (2018), The micro-price, Quantitative Finance 18(12), section 3; least
+squares temporal differences with traces, Boyan (2002), Machine Learning 49.
 """
 
 from __future__ import annotations

@@ -6,17 +6,17 @@ from the mid. With the blended `kappa`, start from `aggressor_rate` / 2 at the t
 Model: on each side, aggressors that reach at least distance d from the mid come as a Poisson
 process of rate A exp(-kappa d). Those that reach the touch, at half a spread h, are seen: N of them
 over the exposure E = sum over sides of the integral of exp(-kappa h(t)) dt. What is *t* old weighs
-w = 2^(-t / half-life); with S1 and S2 the integrals of w and w^2 over the time watched and r = S1 /
-S2 (1 without forgetting, towards 2 with it), given kappa
+w = 2^(-t / half-life); with S1 and S2 the integrals of w and w^2 over the time watched and
+r = S1 / S2 (1 without forgetting, towards 2 with it), given kappa
 
     A ~ Gamma(a0 + r N, F (a0 / A0 + r S1)),  F = E / S1,
     so  A F = (a0 + r N) / (a0 / A0 + r S1)
 
 with the prior a0 = `prior_shape` aggressors at the rate A0 = `prior_arrival`: r N is the number of
 aggressors that N weighted ones are worth, since Var(N) / N = S2 / S1. The prior is of the rate at
-the touch, as if it had watched touches as far as those seen: F is the mean over time of exp(-kappa
-h), so that A F is what was seen and little else, however far the touch. The exposure is kept by
-class of half spread, so that it is right for the newest kappa.
+the touch, as if it had watched touches as far as those seen: F is the mean over time of
+exp(-kappa h), so that A F is what was seen and little else, however far the touch. The exposure is
+kept by class of half spread, so that it is right for the newest kappa.
 
 Kappa is from reach beyond the touch, which tells nothing of how often the touch is reached, so the
 two are independent, and ln A moves with kappa as the mean of h, weighted by exposure, does:

@@ -5,13 +5,13 @@ and others by kappa_blend (E11). There `market_kappa` counts directly only while
 kappa are unknown or too vague, and through own kappa, whose prior it is.
 
 Model: what an aggressor reaches beyond the touch, x, is exponential with rate kappa, whatever the
-half spread (an exponential law has no memory). With the prior Gamma(a0, b0), a0 = `prior_shape` and
-b0 = a0 / `prior_kappa`, n aggressors leave the posterior Gamma(a0 + n, b0 + sum x), mean (a0 + n) /
-(b0 + sum x): a harmonic, not a linear, shrinkage.
+half spread (an exponential law has no memory). With the prior Gamma(a0, b0), a0 = `prior_shape`
+and b0 = a0 / `prior_kappa`, n aggressors leave the posterior Gamma(a0 + n, b0 + sum x), mean
+(a0 + n) / (b0 + sum x): a harmonic, not a linear, shrinkage.
 
-Reach is seen on the grid of price steps s, so whole steps are counted, which are geometric: P(x = k
-s) = (1 - exp(-kappa s)) exp(-kappa s k). The posterior is then no gamma law in kappa; told is the
-one with the same mode and curvature in log kappa. With u = kappa s and h = u / (exp(u) - 1),
+Reach is seen on the grid of price steps s, so whole steps are counted, which are geometric:
+P(x = k s) = (1 - exp(-kappa s)) exp(-kappa s k). The posterior is then no gamma law in kappa; told
+is the one with the same mode and curvature in log kappa. With u = kappa s and h = u / (exp(u) - 1),
 
     kappa (b0 + sum x) = a0 + sum h,      shape = a0 + sum h (u + h),      rate = shape / kappa
 
@@ -30,8 +30,7 @@ moment that reach alike are worth less than their number (where each minute has 
 deviation one half, the interval held the truth in 41 % of worlds); a few that reach far carry it
 away (one in twenty, twenty times as far: half of the truth). E7 tells of such tails, E10 resists.
 
-On tapes: no better than a rolling mean of reach, and nearest to it of all kappas. Its distribution
-of reach is only roughly exponential, as E7 tells.
+On tapes: no better than a rolling mean of reach, and nearest to it of all kappas.
 
 Source: conjugate prior of the exponential law; geometric law of floored exponential distances.
 """

@@ -11,12 +11,12 @@ mean drift of the mid over 5 s at any time, from the estimator clock, and b the 
 fills, +1 bought. Its variance is that of both, added; that they move together where one buys only
 makes the interval wider than it need be.
 
-A fill counts as adverse for `informed_share` if the mid went against it by more than `informed_bps`
-and a noise floor of `noise_floor` deviations of sigma sqrt(h) within the shortest horizon. Noise
-alone does that with a chance q that is known from sigma, and is taken out: r = (y - q) / (1 - q)
-(`share.py`; the interval is that of a beta law). The number of fills behind y is y (1 - y) over its
-variance by clusters, held between the number of clusters and of fills. So r is the share whose move
-shows through floor and threshold: all informed fills, if theirs is large.
+A fill counts as adverse for `informed_share` if the mid went against it by more than
+`informed_bps` and a noise floor of `noise_floor` deviations of sigma sqrt(h) within the shortest
+horizon. Noise alone does that with a chance q that is known from sigma, and is taken out:
+r = (y - q) / (1 - q) (`share.py`; the interval is that of a beta law). The number of fills behind y
+is y (1 - y) over its variance by clusters, held between the number of clusters and of fills. So r
+is the share whose move shows through floor and threshold: all informed fills, if theirs is large.
 
 Assumed: fills farther apart than two clusters are independent, the mid's noise is normal with the
 sigma of E14, and all fills count alike whatever their size. Where toxicity lasts for minutes the

@@ -36,9 +36,8 @@ On tapes: no skill yet: nowhere clearly better than the share of adverse fills s
 worse. Fills were 58 to some thousands. `toxicity_skill` says it for the run at hand: use it above 0
 only.
 
-Before any fill the chance is 0.31, the mean of a prior whose median is `prior_share`; the interval
-after one fill is still nearly all of 0 to 1, and only fills narrow it. A strategy that stays away
-because the upper bound is high never learns better.
+Before any fill the chance is 0.31, the mean of a prior of median `prior_share`. Only fills narrow
+the interval, so a strategy that stays away because its upper bound is high never learns better.
 
 Source: the regression as in `logistic.py`; skill, Brier (1950) and Murphy (1973).
 """

@@ -12,23 +12,23 @@ n Var(BV) = (pi^2/4 + pi - 3) IQ = 2.609 IQ, and n Var(RV / BV - 1) = pi^2/4 + p
 IQ / IV^2, where IQ, the integrated quarticity, is estimated by tripower products and n is the
 effective number of terms.
 
-A jump beside a usual return still adds to BV (one of 5 deviations among 200 buckets 5 %), so inside
-products a return counts as at most `cut` deviations, and the mean product is that of a normal
-variable cut there.
+A jump beside a usual return still adds to BV (one of 5 deviations among 200 buckets 5 %), so
+inside products a return counts as at most `cut` deviations, and the mean product is that of a
+normal variable cut there.
 
-Scales: each bucket, each 4 and each 16 as one. They are combined with weights 1 / V_k, where V_k =
-2.609 max(IQ_k, IV^2) / n_k is estimated; the maximum (Barndorff-Nielsen and Shephard's) keeps a
-scale of few terms from gaining weight by being low (bias -2 % without, -0.6 % with). The scales
-share data: with w_k the weights, Var(BV) = sum over k, l of w_k w_l rho_kl sqrt(V_k V_l), where rho
-= 0.376, 0.372 between neighbours and 0.192 between the first and the last, computed for normal
-returns. For clean normal returns the coarse scales cost a tenth of the precision of the first alone
-(n Var(BV) = 2.93); where returns of buckets have heavier tails they gain weight. Deviations of RV /
-BV are all but uncorrelated between scales (|rho| < 0.05), so their variances add.
+Scales: each bucket, each 4 and each 16 as one. They are combined with weights 1 / V_k, where
+V_k = 2.609 max(IQ_k, IV^2) / n_k is estimated; the maximum (Barndorff-Nielsen and Shephard's) keeps
+a scale of few terms from gaining weight by being low (bias -2 % without, -0.6 % with). The scales
+share data: with w_k the weights, Var(BV) = sum over k, l of w_k w_l rho_kl sqrt(V_k V_l), where
+rho = 0.376, 0.372 between neighbours and 0.192 between the first and the last, computed for normal
+returns. For clean normal returns the coarse scales cost a tenth of the precision of the first
+alone (n Var(BV) = 2.93); where returns of buckets have heavier tails they gain weight. Deviations
+of RV / BV are all but uncorrelated between scales (|rho| < 0.05), so their variances add.
 
-Prices on a grid: for moves of +-1 tick RV / BV is 2 / (pi p) with p the share of buckets that move,
-without any jump. So at each scale the share P of returns that are 0 is watched: above `most_still`
-the scale is left out, below BV is divided by 1 - pi/2 P^2, its bias on a fine grid (within 2 % for
-P < 0.3). With no scale left only `total_sigma` is known, which needs no correction.
+Prices on a grid: for moves of +-1 tick RV / BV is 2 / (pi p) with p the share of buckets that
+move, without any jump. So at each scale the share P of returns that are 0 is watched: above
+`most_still` the scale is left out, below BV is divided by 1 - pi/2 P^2, its bias on a fine grid
+(within 2 % for P < 0.3). With no scale left only `total_sigma` is known, which needs no correction.
 
 `jump_ratio` is about RV / BV of the law, so its interval has the randomness of jumps in it, as far
 as jumps were seen; the spread of RV is measured, r^2 against sigma^2 d. Where it is wrong: a

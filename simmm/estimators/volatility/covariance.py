@@ -13,8 +13,8 @@ number is
 (Bartlett), where a is raised by (1 + 3 a) / n, its bias in a finite series (Kendall). The interval
 of r is Fisher's: atanh r +- 1.96 / sqrt(m - 3), and the deviation that is told is a quarter of its
 width, roughly: the width over 3.92. Var(c) = (v_x v_y + c^2) / m, and its root times 1 + 2 / m
-since the variances come from the same few pairs. Below `minimum_pairs` effective pairs nothing is
-said.
+since the variances come from the same few pairs. Below `minimum_pairs` effective
+pairs nothing is said.
 
 It is about how the two beliefs moved over hours, not about the errors of either, and it matters to
 quotes only by the slope of the spread in sigma: the half-spread log(1 + gamma / kappa) / gamma of

@@ -5,8 +5,8 @@ not a reading of this second, and its interval is that average's; `fast_sigma` f
 minute.
 
 Model: over a clock interval of d seconds the log return has mean 0 and variance sigma^2 d, and
-returns of different intervals are independent. With x = return^2 / d and weights v = d * 2^(-age /
-half-life),
+returns of different intervals are independent. With x = return^2 / d and weights
+v = d * 2^(-age / half-life),
 
     sigma^2 = sum(v x) / sum(v)
     r = Var(sigma^2) / sigma^4 = (sum(v x^2) / sum(v) / sigma^4 - 1) / (n - 1)

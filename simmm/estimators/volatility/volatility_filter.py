@@ -9,19 +9,19 @@ return r of the mid over a bucket of d seconds tells of it (all times in seconds
     dm = level_drift dW,                     m at first: N(2 log default_sigma, level_sd^2)
     r | h ~ N(0, exp(h) d)
 
-At each bucket, with `regime_probability`, the regime moves: h and m shift together by N(0,
-regime_sd^2). Growth of `changepoint_alarms` (E21) makes that `alarm_probability` for one bucket, so
-that half of the particles, by default, are spread anew.
+At each bucket, with `regime_probability`, the regime moves: h and m shift together by
+N(0, regime_sd^2). Growth of `changepoint_alarms` (E21) makes that `alarm_probability` for one
+bucket, so that half of the particles, by default, are spread anew.
 
 Each of `particles` particles holds h and, given its path, the normal law of m (mean and variance,
 by Kalman's recursion: m is never sampled). The transition over the time t since the last bucket is
 exact, phi = exp(-t / relaxation). A particle is proposed from a normal law of the transition's own
-variance v about the mode of transition times likelihood, which is W(v x / 2 exp(v / 2)) - v / 2
-from the predicted h, with x = r^2 / (d exp(predicted h)) and W Lambert's function, here
-approximated; weights make up for it and are bounded. A tenth of the particles is always tried as a
-move of the regime, with its weight put right. Below an effective number of half the particles they
-are resampled systematically. `log_likelihood` of the state is the estimate of log p(all returns),
-unbiased in p.
+variance v about the mode of transition times likelihood, which is
+W(v x / 2 exp(v / 2)) - v / 2 from the predicted h, with x = r^2 / (d exp(predicted h)) and W
+Lambert's function, here approximated; weights make up for it and are bounded. A tenth of the
+particles is always tried as a move of the regime, with its weight put right. Below an effective
+number of half the particles they are resampled systematically. `log_likelihood` of the state is
+the estimate of log p(all returns), unbiased in p.
 
 `filtered_sigma` is exp(E h / 2), the median of the lognormal law with the posterior's mean and
 variance of h (widened for the sampling error of so many effective particles); the mean of sigma is

@@ -29,12 +29,13 @@ it is learned only time closes buckets.
 
 `volume_rate`, base units per second, is V = sum(w v) over T = integral of w, for volumes v of
 aggressors and weights w of half-life `rate_half_life_s`. If aggressors come as a Poisson process
-and volumes are independent, Var(V) = lambda E[v^2] times the integral of w^2, with lambda E[v^2]
-estimated by sum(w v^2) / T. Seconds count while the mid is known. When trading stops the rate falls
-and its relative deviation grows, but the window is taken to hold at least half an aggressor
-(Jeffreys' prior of a count). Where it is wrong: aggressors that excite each other (E19) vary more,
-and the interval is too narrow; with few aggressors of very unequal volumes too. While the mid is
-unknown the rate stays and its variance grows as in `silence.py`, up to that of half an aggressor.
+and volumes are independent, Var(V) = lambda E[v^2] times the integral of w^2, with
+lambda E[v^2] estimated by sum(w v^2) / T. Seconds count while the mid is known. When trading
+stops the rate falls and its relative deviation grows, but the window is taken to hold at least half
+an aggressor (Jeffreys' prior of a count). Where it is wrong: aggressors that excite each other
+(E19) vary more, and the interval is too narrow; with few aggressors of very unequal volumes too.
+While the mid is unknown the rate stays and its variance grows as in `silence.py`, up to that of
+half an aggressor.
 
 An interruption of the feed drops the open bucket, since its volume is unknown. A duplicate row
 counts twice. Of rows out of order by the exchange's clock nothing is noticed: buckets go by the
