@@ -218,7 +218,14 @@ def _estimator(entry: Estimator) -> str:
 
 def _on_tapes(entry: Estimator) -> str:
     found = _ON_TAPES.search(inspect.cleandoc(entry.module.__doc__ or ""))
-    return " ".join(found[1].split()) if found else "not scored."
+    return _linked(" ".join(found[1].split())) if found else "not scored."
+
+
+def _linked(text: str) -> str:
+    """The text with numbers of estimators as links."""
+    for entry in ESTIMATORS:
+        text = re.sub(rf"\b{entry.row}\b", f"[{entry.row}](#{entry.name})", text)
+    return text
 
 
 def _silence(entry: Estimator) -> str:
@@ -280,7 +287,7 @@ def _prose(module: ModuleType) -> str:
     shown = []
     for is_formula, parts in blocks:
         block = "\n\n".join(parts)
-        shown.append(f"```\n{textwrap.dedent(block)}\n```" if is_formula else block)
+        shown.append(f"```\n{textwrap.dedent(block)}\n```" if is_formula else _linked(block))
     return "\n\n".join(shown)
 
 

@@ -33,8 +33,7 @@ neighbours, so that changes hardly count: with gamma laws of shape m
     q = E (S_t - S_t-1)^2 / E (S_t + S_t-1)^2 = 1 / (2 m + 1)
 
 so m = (1 / q - 1) / 2, averaged over `longest` observations (at first with 20 pairs that behave);
-log p(S | run) counts min(1, m / n) times, a tempered likelihood. Where the model holds that is
-about 1.
+log p(S | run) counts min(1, m / n) times (about 1 where the model holds): a tempered likelihood.
 
 Where it is wrong: on a coarse grid the excess varies less than an exponential does (its squared
 coefficient of variation is 4 q / (1 + q)^2 with q = exp(-kappa step)), so alarms come later, never
@@ -89,7 +88,7 @@ PARAMETERS = parameters(
 RULES = (rising("recent", "longest", strictly=True),)  # else all would be recent
 
 BELIEFS = (
-    Belief("changepoint_probability", "", "either changed in `recent` observations", law="code"),
+    Belief("changepoint_probability", "", "that either changed in `recent` observations", "code"),
     Belief("run_length", "buckets", "since volatility changed", law="posterior"),
     Belief("reach_run_length", "batches", "since reach changed", law="posterior"),
     Belief("changepoint", "", "1: an alarm not long ago, either series", law="code"),

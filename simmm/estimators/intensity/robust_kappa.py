@@ -14,9 +14,9 @@ holds at the truth, and what it finds is right for clean data (the uncorrected h
 target of its own, is 49 % high).
 
 In log kappa, with M the sum, M' its derivative and V the sum of its squared terms (joined by ten
-times the model's variance of one, since few terms don't know theirs), the data's information is
-M'^2 / V, the sandwich's, so the interval also holds where the model doesn't. The prior is normal in
-log kappa about `prior_kappa` with the information `prior_shape`, and so is what is told.
+terms of the model's variance, since few don't know theirs), the data's information is M'^2 / V, the
+sandwich's, so the interval also holds where the model doesn't. The prior is normal in log kappa
+about `prior_kappa` with the information `prior_shape`, and so is what is told.
 
 Newton's method goes over the window a slice of `visits` aggressors a tick; a pass takes more ticks
 if more are in it, and what came meanwhile waits for the next. While nothing is known of the market
