@@ -24,8 +24,7 @@ at the rates of the start, which are the mean of the first `warm_up` intervals, 
 multiplied by `spread`; for D `dispersion`, worth ten intervals. States are in order of rate, 0 the
 calmest, and neighbours' rates at least `apart`; the state in which most time was spent doesn't
 yield. Maximisation ends at the nearest maximum, so while the ring fills, whenever the number of
-intervals has doubled, it begins anew, from the mean rates of three equal parts of the counts' log
-range.
+intervals has doubled, it begins anew, from the mean rates of thirds of the counts' log range.
 
 The bounds of a rate are those of a gamma law, those of staying of a beta law, from the expected
 counts. Of these, only the part is taken as seen that is certain by the filter,
