@@ -168,10 +168,13 @@ class Rule:
         Of the parameters.
     broken
         From their values, in that order, to what is wrong in one line; empty if nothing is.
+    doc
+        What has to hold, for the docs.
     """
 
     names: tuple[str, ...]
     broken: Callable[..., str]
+    doc: str
 
 
 def rising(*names: str, strictly: bool = False) -> Rule:
@@ -185,4 +188,5 @@ def rising(*names: str, strictly: bool = False) -> Rule:
                 return f"{lower} ({value:g}) must be less than {upper} ({bound:g})"
         return ""
 
-    return Rule(names, broken)
+    sign = " < " if strictly else " ≤ "
+    return Rule(names, broken, sign.join(f"`{name}`" for name in names))

@@ -260,6 +260,8 @@ def _parameters(entry: Estimator) -> str:
         "|---|---|---|---|---|---|",
     ]
     rows += [_parameter(name, spec) for name, spec in entry.parameters.fields.items()]
+    if entry.rules:
+        rows += ["", f"Refused unless {' and '.join(rule.doc for rule in entry.rules)}."]
     return "\n".join(rows)
 
 

@@ -26,6 +26,7 @@ def test_all_beliefs_and_parameters_are_on_it() -> None:
         part = page.partition(f"### {entry.name}\n")[2].partition("\n### ")[0]
         for parameter in entry.parameters.fields:
             assert f"| `{parameter}` |" in part, (entry.name, parameter)
+        assert all(rule.doc in part for rule in entry.rules), entry.name
 
 
 def test_links_lead_to_headings() -> None:

@@ -113,7 +113,13 @@ def _never_significant(lags: int, window: int, significance: float) -> str:
     )
 
 
-RULES = (Rule(("lags", "window", "significance"), _never_significant),)
+RULES = (
+    Rule(
+        ("lags", "window", "significance"),
+        _never_significant,
+        "1 / (`window` / `lags` - 1) ≤ `significance`",
+    ),
+)
 
 BELIEFS = (
     Belief("lead_lag_s", "s", "time by which the other leads", law="code", time_power=1.0),
