@@ -31,10 +31,15 @@ def say_if_idle(simulation: Simulation, rules: MarketRules, say: Callable[[str],
             "raise the strategy's order size; sizes in `wanted` are in lots (size / market.lot)"
         )
     else:
+        hint = "are wanted.bids and wanted.asks set?"
+        if not simulation.settings.estimate:
+            hint = (
+                "estimators are off (estimators.enabled), so beliefs stay at their priors: a "
+                "strategy that waits for sigma, as glft does, or for another belief never quotes"
+            )
         say(
             f"no order was sent: in {int(maker['steps'])} quote steps the strategy wanted nothing, "
-            f"in {int(maker['blind_steps'])} a side of the book was unknown; "
-            "are wanted.bids and wanted.asks set?"
+            f"in {int(maker['blind_steps'])} a side of the book was unknown; {hint}"
         )
 
 

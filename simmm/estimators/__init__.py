@@ -5,6 +5,7 @@ One estimator a file, in four families: `volatility`, `intensity`, `flow`, `outc
 - ``ROW``: its number in the catalogue, such as ``"E6"``;
 - ``State``: dtype of all it remembers (8-byte fields, bounded);
 - ``PARAMETERS``: `declare.parameters`, every number that isn't mathematics;
+- ``RULES``, if there are any: what parameters have to fulfil together, each a `declare.Rule`;
 - ``BELIEFS``: what it writes, each a `declare.Belief` with unit and law of its interval;
 - ``READS``: names of beliefs of other estimators that it uses;
 - ``HEARS``: kinds of observations that `update` wants (`observation.py`);

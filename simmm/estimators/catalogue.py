@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import simmm.estimators as room
-from simmm.estimators.declare import Belief, Parameters
+from simmm.estimators.declare import Belief, Parameters, Rule
 
 FAMILIES = ("volatility", "intensity", "flow", "outcomes")
 
@@ -31,6 +31,7 @@ class Estimator:
     module: ModuleType
     state: np.dtype
     parameters: Parameters
+    rules: tuple[Rule, ...]  # that its parameters have to fulfil together
     beliefs: tuple[Belief, ...]
     reads: tuple[str, ...]
     hears: tuple[int, ...]
@@ -60,6 +61,7 @@ def _of(name: str, family: str, module: ModuleType) -> Estimator:
         module,
         stated("State"),
         stated("PARAMETERS"),
+        tuple(getattr(module, "RULES", ())),
         tuple(stated("BELIEFS")),
         tuple(stated("READS")),
         tuple(stated("HEARS")),

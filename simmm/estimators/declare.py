@@ -7,8 +7,9 @@ from them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -18,8 +19,9 @@ from simmm.nearest import suggestion
 
 #: How value, sd and bounds belong together: with z the normal quantile, `normal` is value + z sd,
 #: `lognormal` value exp(z sd / value), `gamma` and `beta` are the laws with that mean and sd.
+#: `posterior` has bounds of its own, which value and sd don't give: they are quantiles.
 #: `code` has no uncertainty: a count, a flag, or a state whose probability is another belief.
-Law = Literal["normal", "lognormal", "gamma", "beta", "code"]
+Law = Literal["normal", "lognormal", "gamma", "beta", "posterior", "code"]
 Source = Literal["config", "derivation", "exchange fact"]
 
 
@@ -152,3 +154,39 @@ class Parameters:
 def parameters(**fields: Parameter) -> Parameters:
     """Declare the parameters of an estimator."""
     return Parameters(fields)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What some parameters of an estimator have to fulfil together.
+
+    A file's `RULES`, if it has any, is a tuple of these; a scenario that breaks one is refused.
+
+    Parameters
+    ----------
+    names
+        Of the parameters.
+    broken
+        From their values, in that order, to what is wrong in one line; empty if nothing is.
+    doc
+        What has to hold, for the docs.
+    """
+
+    names: tuple[str, ...]
+    broken: Callable[..., str]
+    doc: str
+
+
+def rising(*names: str, strictly: bool = False) -> Rule:
+    """Return the rule that no value of these is above (or `strictly`: as high as) the next."""
+
+    def broken(*values: float) -> str:
+        for (lower, value), (upper, bound) in pairwise(zip(names, values, strict=True)):
+            if value > bound:
+                return f"{lower} ({value:g}) is more than {upper} ({bound:g})"
+            if strictly and value == bound:
+                return f"{lower} ({value:g}) must be less than {upper} ({bound:g})"
+        return ""
+
+    sign = " < " if strictly else " ≤ "
+    return Rule(names, broken, sign.join(f"`{name}`" for name in names))

@@ -10,6 +10,7 @@ import msgspec
 from simmm.errors import ScenarioError
 from simmm.market import MarketRules
 from simmm.nearest import suggestion
+from simmm.scenario.estimators import contradictions, meant
 from simmm.scenario.fields import REQUIRED, Field, fields_of, plain
 from simmm.scenario.latency_checks import check_delay, delays
 from simmm.scenario.schema import Scenario, Section, Source
@@ -84,6 +85,7 @@ def check(document: Document) -> Scenario:
     if len(set(scenario.maker.quote_on)) < len(scenario.maker.quote_on):
         raise document.error("maker.quote_on", "an event is listed twice")
     _check_market(document, scenario)
+    _check_estimators(document, scenario)
     _with_place(document, "run.to", check_order, scenario.run.start, scenario.run.end)
     return scenario
 
@@ -133,6 +135,11 @@ def _section(document: Document, section: type[Section], values: Any, path: str)
             if "params" in fields:
                 checked.setdefault("params", {})[name] = _free(document, place, value)
                 continue
+            if path == "estimators":
+                below = next(iter(value), "") if isinstance(value, dict) else ""
+                hint = meant(name, below)
+                if hint:
+                    raise document.error(place, hint)
             siblings = [known.name for known in fields.values() if not known.hidden]
             message = unknown_field(place, siblings).partition(": ")[2]
             raise document.error(place, message)
@@ -239,6 +246,13 @@ def _check_market(document: Document, scenario: Scenario) -> None:
             except ScenarioError as error:
                 message = str(error).removeprefix(f"market.{name}: ")
                 raise document.error(f"market.{name}", message) from None
+
+
+def _check_estimators(document: Document, scenario: Scenario) -> None:
+    """Refuse settings that contradict each other, told of one that was given."""
+    for entry, names, wrong in contradictions(scenario.estimators):
+        paths = [f"estimators.{entry}.{name}" for name in names]
+        raise document.error(next(filter(document.has, paths), paths[0]), wrong)
 
 
 def _with_place(document: Document, path: str, function: Any, *arguments: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -47,7 +48,11 @@ def _sections() -> list[tuple[str, Any, Any]]:
 class _Common(Section, frozen=True):
     enabled: Annotated[
         bool,
-        Meta(description="Off: nothing is estimated, and strategies read what is known without."),
+        Meta(
+            description="Off: nothing is estimated, and beliefs stay what they are before any "
+            "data, with an age of -1. They run all together or not at all, since they read "
+            "each other.",
+        ),
     ] = True
     clock_ms: Annotated[
         float,
@@ -97,3 +102,49 @@ def parameters_of(section: Any) -> dict[str, dict[str, float | int]]:
         for entry in ESTIMATORS
         if entry.parameters.fields
     }
+
+
+def contradictions(section: Any) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield what settings contradict each other: the estimator, the parameters, what is wrong."""
+    for entry in ESTIMATORS:
+        for rule in entry.rules:
+            values = getattr(section, entry.name)
+            wrong = rule.broken(*(getattr(values, name) for name in rule.names))
+            if wrong:
+                yield entry.name, rule.names, wrong
+
+
+def meant(name: str, below: str = "") -> str:
+    """Say which section is meant by the name of a belief, of one of its fields, or a number.
+
+    Parameters
+    ----------
+    name
+        What stands where an estimator should: `sigma`, `sigma_low`, `E14`.
+    below
+        What was to be set there.
+
+    Returns
+    -------
+    str
+        In one line; empty if it is no such name.
+
+    >>> meant("sigma", "half_life_s")
+    'sigma is a belief of the estimator ewma; write estimators.ewma.half_life_s'
+    """
+    for entry in ESTIMATORS:
+        names = {field: belief.name for belief in entry.beliefs for field in belief.fields}
+        if name.casefold() == entry.row.casefold():
+            told = f"{entry.row} is the estimator {entry.name}"
+        elif name in names:
+            told = f"{names[name]} is a belief of the estimator {entry.name}"
+        else:
+            continue
+        if not entry.parameters.fields:
+            return f"{told}, which has no settings"
+        place = f"estimators.{entry.name}"
+        if below in entry.parameters.fields:
+            return f"{told}; write {place}.{below}"
+        shown = ", ".join(entry.parameters.fields)
+        return f"{told}; there are, in {place}: {shown}"
+    return ""

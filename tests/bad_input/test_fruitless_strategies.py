@@ -35,6 +35,16 @@ def test_a_line_says_why_nothing_came_of_it(
     assert all(words in told.line for words in expected), told.errors
 
 
+def test_estimators_that_are_off_are_named(simmm: CommandLine) -> None:
+    told = simmm(
+        "backtest", "recorded", "--tape", simmm.tape, "--strategy", "glft", "--quiet", "--set",
+        "run.warm_up_s=5", "--set", "estimators.enabled=false", "--out", simmm.folder / "off",
+    )  # fmt: skip
+    assert told.code == 0
+    assert "the strategy wanted nothing" in told.line
+    assert "estimators are off (estimators.enabled), so beliefs stay at their priors" in told.line
+
+
 def test_refused_orders_are_told_only_where_nearly_all_were() -> None:
     rejections = np.zeros(len(REASON_NAMES), np.int64)
     assert _refused(0, rejections) == ""

@@ -128,3 +128,11 @@ def test_it_is_documented(entry: Estimator) -> None:
 def test_rows_are_told_once() -> None:
     rows = [entry.row for entry in ESTIMATORS]
     assert len(set(rows)) == len(rows)
+
+
+@each
+def test_rules_are_about_its_parameters_and_the_defaults_keep_them(entry: Estimator) -> None:
+    defaults = {name: spec.default for name, spec in entry.parameters.fields.items()}
+    for rule in entry.rules:
+        assert len(set(rule.names)) == len(rule.names) > 1
+        assert not rule.broken(*(defaults[name] for name in rule.names))

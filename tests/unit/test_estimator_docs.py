@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simmm.estimators import docs
-from simmm.estimators.catalogue import BELIEFS, ESTIMATORS
+from simmm.estimators.catalogue import BELIEFS, ESTIMATORS, Estimator
 
 PAGE = Path(__file__).parents[2] / "docs" / "estimators.md"
 
@@ -26,12 +26,25 @@ def test_all_beliefs_and_parameters_are_on_it() -> None:
         part = page.partition(f"### {entry.name}\n")[2].partition("\n### ")[0]
         for parameter in entry.parameters.fields:
             assert f"| `{parameter}` |" in part, (entry.name, parameter)
+        assert all(rule.doc in part for rule in entry.rules), entry.name
 
 
 def test_links_lead_to_headings() -> None:
     page = docs.reference()
-    links = re.findall(r"\]\(#([^)]+)\)", page)
-    assert set(links) == set(re.findall(r"^### (\S+)$", page, re.MULTILINE))
+    links = set(re.findall(r"\]\(#([^)]+)\)", page))
+    headings = re.findall(r"^##+ (.+)$", page, re.MULTILINE)
+    assert links <= {docs.anchor(heading) for heading in headings}
+    assert {entry.name for entry in ESTIMATORS} <= links
+
+
+@pytest.mark.parametrize("entry", ESTIMATORS, ids=lambda entry: entry.name)
+def test_each_says_what_tapes_said_and_nothing_that_a_reader_cant_find(entry: Estimator) -> None:
+    text = entry.module.__doc__ or ""
+    assert len(re.findall(r"^On tapes: \S", text, re.MULTILINE)) == 1
+    part = docs.reference().partition(f"### {entry.name}\n")[2].partition("\n### ")[0]
+    assert not re.findall(r"`\w+\.py`", part), "a file of the source"
+    assert not re.findall(r"`[A-Z_]{3,}`", part), "a constant of the source"
+    assert not re.findall(r"[Dd]ocument \d{3}|audit", part), "a paper that isn't public"
 
 
 def test_arrows_are_what_is_read() -> None:

@@ -48,6 +48,8 @@ so that weak leads (|c| below .2) are told too strong.
 Duplicates and late rows (no time passed) are ignored. A tick with an unknown mid adds nothing; the
 series goes on after it. While the own mid is unknown everything is held.
 
+On tapes: not scored; the recordings at hand have no reference market.
+
 Source: Box and Jenkins (1976), Time Series Analysis, ch. 11; maximum statistic over lags with
 circular shifts: a randomisation test by the group of rotations (Lehmann and Romano, 2005, ch. 15).
 """
@@ -58,7 +60,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, Rule, parameters
 from simmm.estimators.flow import prewhitening
 from simmm.estimators.flow.prewhitening import ORDER, RING
 from simmm.estimators.observation import CLOCK
@@ -86,11 +88,36 @@ ABSENT, SHORT, UNRELATED, LEADS = 0.0, 1.0, 2.0, 3.0  # `lead_state`
 
 PARAMETERS = parameters(
     window=Parameter(820, "ticks", "returns in a test", low=64, high=1000),
-    lags=Parameter(20, "ticks", "longest lead; at most a 21st of `window` at .05", low=1, high=60),
+    lags=Parameter(
+        20,
+        "ticks",
+        "longest lead; at most a 21st of `window` at a significance of .05",
+        low=1,
+        high=60,
+    ),
     renew=Parameter(410, "ticks", "new returns until the next test", low=1, high=1_000_000),
     significance=Parameter(0.05, "", "p-value up to which a lead is believed", 0.001, 0.5),
     absent_s=Parameter(
         10.0, "s", "without the other's price until it is absent", 0.001, 86_400.0, time_power=1
+    ),
+)
+
+
+def _never_significant(lags: int, window: int, significance: float) -> str:
+    blocks = max(window // lags - 1, 1)
+    if 1.0 / blocks <= significance:
+        return ""
+    return (
+        f"{lags} lags in a window of {window} leave p-values no lower than 1/{blocks}, above "
+        f"significance ({significance:g}): no lead would ever be believed"
+    )
+
+
+RULES = (
+    Rule(
+        ("lags", "window", "significance"),
+        _never_significant,
+        "1 / (`window` / `lags` - 1) ≤ `significance`",
     ),
 )
 

@@ -38,6 +38,10 @@ Duplicates at one time teach nothing; late rows are taken at their arrival. Whil
 unknown, what was last believed is held, each tick adds the mean of e^2 to its variance, since the
 mid moves on unseen, and the tick after teaches nothing.
 
+On tapes: better than the mid, by a few per cent of its squared error, 5 to 10 s ahead on some
+tapes, and than the touch's weighted mid on some; no better on the others. One second ahead it is
+worse than the mid on several: its horizon is 5 s.
+
 Source: Stoikov (2018), The micro-price, Quantitative Finance 18(12), section 3; least
 squares temporal differences with traces, Boyan (2002), Machine Learning 49.
 """

@@ -40,6 +40,8 @@ Where it is wrong: a sigma that lags makes |u| wander, and a mid that bounces ma
 Duplicates and late rows (no time passed) are ignored. While the mid or sigma is unknown nothing
 changes; the bar after spans the silence, by its true duration, if only the mid was missing.
 
+On tapes: slopes hold 0 on most; on one returns turned back. There is no trend to follow in them.
+
 Source: Hodrick (1992), Review of Financial Studies 5(3), standard errors 1B; Kwiatkowski et al.
 (1992), Journal of Econometrics 54.
 """

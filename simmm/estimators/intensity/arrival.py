@@ -1,5 +1,8 @@
 """E18: how often aggressors come that would reach the mid, and how often they reach the touch.
 
+`arrival` belongs with `market_kappa`: arrival * exp(-market_kappa * d) is the rate at distance d
+from the mid. With the blended `kappa`, start from `aggressor_rate` / 2 at the touch instead.
+
 Model: on each side, aggressors that reach at least distance d from the mid come as a Poisson
 process of rate A exp(-kappa d). Those that reach the touch, at half a spread h, are seen: N of them
 over the exposure E = sum over sides of the integral of exp(-kappa h(t)) dt. What is *t* old weighs
@@ -35,6 +38,10 @@ An aggressor counts once, however many prints it has. Duplicates count twice. Wh
 aggressors that cluster (E19) are less certain than Poisson ones. In clusters much shorter than the
 half-life, of branching ratio n, the interval is too narrow by 1 / (1 - n): at n = 0.6 it held the
 truth in 62 % of worlds.
+
+On tapes: `arrival`, turned into the rate at the touch, loses to a rolling mean rate on most tapes:
+aggressors don't come less often when the spread is wide, so A exp(-kappa h) was too high at narrow
+and too low at wide spreads. `aggressor_rate` is as good as a rolling mean, and no better.
 
 Source: conjugate prior of the Poisson rate with exposure; effective number of weighted data; the
 interval of a product from those of its factors, Zou and Donner (2008), in logs.

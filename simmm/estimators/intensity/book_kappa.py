@@ -30,6 +30,9 @@ is said. Ticks of one time count once. In silence the value stays and its varian
 exponential (a hump away from the touch lowers k), where size is hidden, and where noise outlasts
 `memory_s`: intervals then are too narrow.
 
+On tapes: no guide. On Hyperliquid and CME depth doesn't fall with distance at all, which its
+interval says; where it speaks, it foretells reach worse than a rolling mean, or no better.
+
 On books of 20 levels of Hyperliquid's majors depth grows with distance (R^2 below 0.11): the slope
 has the wrong sign, `book_kappa` lies at its floor with an interval over all magnitudes, and the
 blend leaves it out. Errors of slopes last a few seconds there (0.4 after 1 s, 0.15 after 5 s).

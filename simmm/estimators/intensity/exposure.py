@@ -29,6 +29,8 @@ Wrong where intensity isn't exponential in distance, or moves while one quotes: 
 when flow is strong makes kappa look small. At one single distance only A exp(-kappa d) is known and
 kappa stays its prior's. Priors belong to a market: kappa is near 17,000 on a major of Hyperliquid.
 
+On tapes: not scored; it judges own fills alone, of which most recordings give few.
+
 Source: Poisson likelihood with exposure; Avellaneda and Stoikov (2008), section 2.5, for the
 intensity; Laplace's approximation; composite likelihood with adjusted magnitude, Varin, Reid and
 Firth (2011).

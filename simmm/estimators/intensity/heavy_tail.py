@@ -9,10 +9,16 @@ tell the coefficient of late; above `threshold` the tail is called heavy. Of n e
 aggressors (n = 2 / weight - 1 once all is warm) an exponential tail gives Var(cv) = 1 / n.
 
 It is a detector beside the kappa estimators and never corrects them. Reach on a coarse grid has a
-larger coefficient: of whole steps s, sqrt(1 + s / m), so what is compared is cv / sqrt(1 + s / m).
+larger coefficient: of whole steps s, sqrt(1 + s / m), so `reach_variation` is cv / sqrt(1 + s / m),
+with the grid taken out: 1 for an exponential tail on any grid.
 
 Where it is wrong: a mixture of two kappas, or kappa that moves within the memory, reads as a heavy
-tail; and at the threshold of 1.2 and the default memory exponential reach passes it now and then.
+tail; and at the threshold of 1.2 and the default memory exponential reach passes it about four
+times an hour where two aggressors come a second. The interval is that of an exponential tail: it
+tells whether 1 is excluded, not how heavy a heavy tail is (of a Student law of 3 degrees of
+freedom, in less than half of all worlds).
+
+On tapes: not scored; it foretells nothing.
 
 Duplicates count twice; order doesn't matter but for the weights. Silence changes nothing.
 

@@ -1,5 +1,9 @@
 """E6: decay kappa of the market's reach, by the conjugate posterior over a rolling window.
 
+Writes `market_kappa`, and not `kappa`: the belief `kappa` that strategies read is blended from this
+and others by kappa_blend (E11). There `market_kappa` counts directly only while book and robust
+kappa are unknown or too vague, and through own kappa, whose prior it is.
+
 Model: what an aggressor reaches beyond the touch, x, is exponential with rate kappa, whatever the
 half spread (an exponential law has no memory). With the prior Gamma(a0, b0), a0 = `prior_shape`
 and b0 = a0 / `prior_kappa`, n aggressors leave the posterior Gamma(a0 + n, b0 + sum x), mean
@@ -25,6 +29,8 @@ Duplicates count twice. Order matters for the window only. Where it is wrong: ag
 moment that reach alike are worth less than their number (where each minute has its own scale, of
 deviation one half, the interval held the truth in 41 % of worlds); a few that reach far carry it
 away (one in twenty, twenty times as far: half of the truth). E7 tells of such tails, E10 resists.
+
+On tapes: no better than a rolling mean of reach, and nearest to it of all kappas.
 
 Source: conjugate prior of the exponential law; geometric law of floored exponential distances.
 """

@@ -1,5 +1,10 @@
 """E11: the kappa that strategies read, blended from book, robust and own kappa.
 
+Writes `kappa`, how fills thin out with distance from the mid. Sources may disagree by far (own
+fills see a queue, reach doesn't): the weights tell which one speaks. Widen by `kappa_sd`, or use
+`kappa_low`. With `kappa` start from the rate at the touch, `aggressor_rate`; `arrival` (E18) goes
+with `market_kappa`.
+
 On the log scale, with weights that sum to 1,
 
     ln kappa = sum of w_i ln kappa_i,
@@ -26,6 +31,9 @@ Repeated rows of a fill count once; order doesn't matter. While the market is un
 stays and its variance grows as in `silence.py`, by `unseen_half_life_s`, up to the prior's; time
 without quotes changes nothing. Wrong where all sources are wrong alike: the weighted sum measures
 no common bias.
+
+On tapes: at foretelling how far aggressors reach, no better than a rolling mean and on some worse;
+what it says of own fills is more, and has no baseline there.
 
 Source: logarithmic pooling (Genest and Zidek, 1986), with dependence bounded by perfect
 correlation.

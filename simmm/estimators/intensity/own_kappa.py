@@ -19,11 +19,15 @@ deserves wider quotes than fills alone say. A strategy that takes this kappa has
 selection; adding it to the spread again counts it twice. `bid_kappa` and `ask_kappa` are without
 it.
 
-Forgetting, time between ticks, repeated rows, order, ladders, silence: as in E12. Shrinkage is that
-of the likelihood, neither linear in kappa nor in 1 / kappa.
+Forgetting, time between ticks, repeated rows, order, ladders, silence: as in E12 (exposure).
+Shrinkage is that of the likelihood, neither linear in kappa nor in 1 / kappa.
 
 Wrong where E12 is wrong; and where own orders see other flow than the market's prints, the prior's
 width must allow for it.
+
+On tapes: not scored apart; it is most of the blended `kappa` once fills have come, which is no
+better than a rolling mean of reach at foretelling reach. What it is for, own fills, has no
+baseline.
 
 Source: hierarchical normal model on the log scale (Gelman and others, Bayesian Data Analysis, 5.4)
 over the Poisson likelihood of E12.
@@ -69,7 +73,7 @@ PARAMETERS = parameters(
         4.0, "fills", "alpha0: how closely own kappa follows the market's", low=0.01, high=1e6
     ),
     prior_kappa=Parameter(
-        2000.0, "1/fraction", "in place of the market's where it says nothing", low=1.0, high=1e7
+        2000.0, "1/fraction", "the market's kappa where that is unknown", low=1.0, high=1e7
     ),
     shared=Parameter(0.5, "", "r: share of the prior's variance common to both sides", 0.0, 0.99),
     adverse_weight=Parameter(

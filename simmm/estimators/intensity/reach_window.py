@@ -1,4 +1,4 @@
-"""The aggressors of the last seconds, each with its reach beyond the touch: a ring of fixed size.
+"""The aggressors of the last seconds, each with its reach beyond the touch: at most 4,096.
 
 The window holds what came in [now - window, now], both ends included. A change point, told by
 another estimator's count of alarms, cuts it to what came after the alarm, but for the newest `keep`

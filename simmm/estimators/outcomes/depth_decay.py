@@ -7,7 +7,7 @@ depth d behind the touch (fractions of the mid; inside the spread d is 0)
     P(adverse) = q + (1 - q) alpha exp(-d / delta)
 
 with alpha, `adverse_touch`, within `touch_low`..`touch_high`. Each `refit_fills` outcomes the
-posterior of both is found anew (`depth_fit.py`), from the Bernoulli likelihood of the last `RING`
+posterior of both is found anew (`depth_fit.py`), from the Bernoulli likelihood of the last 1,024
 outcomes and a weak prior: normal in the log-odds of alpha within its range and in log delta. Its
 means there are smoothed as s += w (mean - s) with w = `smoothing`, the k-th of the first ones with
 1 / k. The fits share their data, so cov(earlier, later fit) = var(later fit) = V, and that of s is
@@ -25,6 +25,8 @@ more adverse the deeper they rest); the fit then runs to the prior's far end and
 it. A depth of which there are no fills is extrapolated to. Fills while sigma is unknown are left
 out. A fill told twice counts twice, as one burst. Late rows change nothing, nor does silence.
 
+On tapes: not scored; own fills there are too few to compare with a baseline.
+
 Source: the likelihood is that of a binomial regression, McCullagh and Nelder (1989), chapter 4.
 """
 
@@ -35,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from simmm.distributions import beta_quantile
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import CLOCK, FILL, GAP, TOUCH
 from simmm.estimators.outcomes.clusters import Z
 from simmm.estimators.outcomes.depth_fit import FIT, RING, fit_on, start_fit
@@ -85,6 +87,10 @@ PARAMETERS = parameters(
         10.0, "bps", "depth at which the fourth bucket begins", low=0.0, high=1e4
     ),
     bucket_weight=Parameter(0.005, "", "of the newest fill in its bucket", low=1e-6, high=0.5),
+)
+RULES = (
+    rising("touch_low", "prior_touch", "touch_high"),
+    rising("bucket_2_bps", "bucket_3_bps", "bucket_4_bps"),
 )
 
 BELIEFS = (

@@ -1,16 +1,16 @@
 """The posterior of alpha and delta of E23, found in slices.
 
 The parameters are x = (log-odds of alpha within its range, log delta), the prior normal in both.
-First the mode, by Fisher scoring: passes over all outcomes, `SLICE` of them a call. With A the
+First the mode, by Fisher scoring: passes over all outcomes, 128 of them a call. With A the
 information there, prior included, I that of the outcomes alone and g the score summed over a burst
 of fills (closer together than the horizon), bursts vary
 
     bursts = trace(inverse(A) sum(g g')) / trace(inverse(A) I)
 
 times as much as single fills would; the likelihood is raised to 1 / bursts if that is above 1. Then
-means and variances by the trapezoidal rule on `TOUCHES` x `DECAYS` points, as wide as the mode's
-information says and wider: with few fills the posterior is skewed, and the mode and its curvature
-alone cover too seldom.
+means and variances by the trapezoidal rule on 7 x 11 points, as wide as the mode's information says
+and wider: with few fills the posterior is skewed, and the mode and its curvature alone cover too
+seldom.
 
 The state that is handed in has the fields `FIT`.
 

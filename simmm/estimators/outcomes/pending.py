@@ -1,6 +1,6 @@
 """Own fills that wait until it is known what the price did after them.
 
-A ring keeps `RING` fills. Their time is the exchange's, when they happened, not when the answer was
+A ring keeps 256 fills. Their time is the exchange's, when they happened, not when the answer was
 heard; one that the exchange dates before an earlier one counts as of that one's time. So for each
 horizon they fall due in their order, and one number says how many were settled there. A fill is due
 at its time plus the horizon, by the exchange's clock, and is settled once the mid is known *beyond*

@@ -17,8 +17,8 @@ They are standardised by running moments over the ticks of the clock; one that i
 its mean. The regression (`logistic.py`) learns from each outcome, and forgets. Features of a fill
 are those of the last tick of the clock before it happened at the exchange: what the feed shows by
 the time the answer is heard may be what followed the fill. A fill without such a tick among the
-last `LOOKS` is left out. Told is the law of the chance for a fill now, of a bid and an ask in turns
-at the ticks of the clock: its mean, its deviation, and the bounds of the beta law with both. With
+last 16 is left out. Told is the law of the chance for a fill now, of a bid and an ask in turns at
+the ticks of the clock: its mean, its deviation, and the bounds of the beta law with both. With
 weights w that fall, outcomes count as sum(w)^2 / sum(w^2) fills, and as fewer by how much residuals
 summed over bursts of fills vary more than those of single ones would, if that is above 1
 (`clusters.py`).
@@ -31,6 +31,13 @@ Where it is wrong: the chance is for fills like those that happened; quotes else
 feature acts linearly on the log-odds, and beyond 5 deviations no more. Fills while sigma is unknown
 are left out. A fill told twice counts twice, as one burst. Late rows change nothing; in silence the
 beliefs stay.
+
+On tapes: no skill yet: nowhere clearly better than the share of adverse fills so far, on some
+worse. Fills were 58 to some thousands. `toxicity_skill` says it for the run at hand: use it above 0
+only.
+
+Before any fill the chance is 0.31, the mean of a prior of median `prior_share`. Only fills narrow
+the interval, so a strategy that stays away because its upper bound is high never learns better.
 
 Source: the regression as in `logistic.py`; skill, Brier (1950) and Murphy (1973).
 """
@@ -96,7 +103,13 @@ PARAMETERS = parameters(
     ),
     flow_weight=Parameter(0.02, "", "of the newest in the mean aggressor", low=1e-6, high=1.0),
     forget=Parameter(0.001, "", "of what was learned, per fill", low=0.0, high=0.5),
-    prior_share=Parameter(0.25, "", "chance before any fill", low=0.001, high=0.999),
+    prior_share=Parameter(
+        0.25,
+        "",
+        "median chance before any fill; the mean, which is told, is 0.31",
+        low=0.001,
+        high=0.999,
+    ),
     constant_sd=Parameter(1.5, "", "of the constant's prior, log-odds", low=0.01, high=100.0),
     slope_sd=Parameter(
         0.7, "", "of a coefficient's prior, log-odds per deviation", low=0.01, high=100.0
@@ -109,7 +122,9 @@ BELIEFS = (
     Belief("toxicity_bid", "", "chance that a fill of an own bid now is adverse", law="beta"),
     Belief("toxicity_ask", "", "chance that a fill of an own ask now is adverse", law="beta"),
     Belief("toxicity_fills", "fills", "learned from so far", law="code"),
-    Belief("toxicity_skill", "", "Brier skill score against the base rate", law="code"),
+    Belief(
+        "toxicity_skill", "", "Brier skill score; above 0: better than the base rate", law="code"
+    ),
 )
 
 FEATURES = SIZE - 1

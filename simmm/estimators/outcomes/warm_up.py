@@ -6,6 +6,12 @@ later falls silent shows in the ages and intervals of its own beliefs, not here.
 which it was, and goes from 2 to 1 if the conditions are met later. All estimators hear everything,
 warm or not.
 
+It binds nobody. The maker asks `quote` once `run.warm_up_s` has passed, whatever `warm` says; a
+strategy that shall wait tests `market.warm`. `run.warm_up_s` is a time set for the run (nothing is
+quoted before), `max_warm_up_s` here is only when `warm` becomes 1 on priors.
+
+On tapes: not scored; it is a rule.
+
 Repeated aggressors count twice; order doesn't matter. Silence after the first observation lets the
 time run out.
 
@@ -39,7 +45,7 @@ PARAMETERS = parameters(
 )
 
 BELIEFS = (
-    Belief("warm", "", "1: quote", law="code"),
+    Belief("warm", "", "1: enough was heard, or time ran out; binds nobody", law="code"),
     Belief("warm_reason", "", "0 warming, 1 enough heard, 2 timed out, on priors", law="code"),
 )
 

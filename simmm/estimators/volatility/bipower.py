@@ -1,5 +1,7 @@
 """E2: volatility without jumps, at three scales of the volume clock, and how much jumps add.
 
+Use it to tell diffusion from jumps, not as a forecast of all variance: that is `sigma` (E14).
+
 Model: the log price is a diffusion plus rare jumps. Of returns r over buckets of d seconds,
 
     RV = sum(r^2) / sum(d)                                  holds diffusion and jumps,
@@ -35,6 +37,9 @@ adjacent buckets stay in BV. If variance goes by volume instead of seconds, dura
 BV: by sum(d) / sum(sqrt(d d')), a quarter for exponential durations; recorded markets lie between.
 A duplicate bucket counts twice; order matters little. While the market is unknown values stay, and
 their variances grow as in `silence.py` up to those of half a move.
+
+On tapes: `bipower_sigma` foretells the variance of the next minutes no better than `sigma` or an
+EWMA, on some tapes worse: it leaves jumps out by design, and they are part of what comes.
 
 Source: Barndorff-Nielsen and Shephard (2004, 2006); Huang and Tauchen (2005); the cut is in the
 spirit of Corsi, Pirino and Reno (2010).

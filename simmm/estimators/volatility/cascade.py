@@ -1,5 +1,7 @@
 """E4: liquidation cascades force sigma up and kappa down at once, and let go by a half-life.
 
+The belief `kappa` (E11) has `cascade_kappa_factor` in it already; don't multiply twice.
+
 Three things are a cascade (`cascade_cause`, and the observation at which it is seen):
 
 1. open interest lies more than `oi_threshold` below its maximum of the last `oi_window_s`, of the
@@ -13,10 +15,10 @@ Three things are a cascade (`cascade_cause`, and the observation at which it is 
 3. the mid of a reference market moves by `reference_move` of its deviations (4): at the CLOCK.
 
 The move is D = sum of log changes, each times exp(-age / burst_s); that of a price with volatility
-sigma has variance sigma^2 V, where V is the sum of the seconds of the changes, each times
-exp(-2 age / burst_s), so that a change over a gap is judged by the gap's length. V counts as at
-least burst_s / 2, its value for a price that is always looked at. sigma is E14's, of a reference
-its own, weighted by `reference_half_life_s` and used from `REFERENCE_MOVES` effective moves on.
+sigma has variance sigma^2 V, where V is the sum of the seconds of the changes, each times exp(-2
+age / burst_s), so that a change over a gap is judged by the gap's length. V counts as at least
+burst_s / 2, its value for a price that is always looked at. sigma is E14's, of a reference its own,
+weighted by `reference_half_life_s` and used from 20 effective moves on.
 
 A trigger sets the strength `cascade` to 1; it is 2^(-time since / half_life_s) after, computed when
 read. A trigger while it is above 1/2 belongs to the same cascade, else `cascades` grows. With the
@@ -39,8 +41,11 @@ trigger 3 falsely.
 A row that comes twice counts twice in volumes; one that comes late counts as new. Open interest,
 prices and times that are no numbers, or not positive, are ignored.
 
-Source: this project's definition after the seed's demand (override at once, decay by an own
-half-life, other markets too); the moments of D are those of an Ornstein-Uhlenbeck process.
+On tapes: `sigma_effective` is nowhere better than `sigma` at foretelling the next minutes, and
+worse on some: after bursts it raises sigma by more than what followed. It is a precaution.
+
+Source: this project's definition (override at once, decay by an own half-life, other markets too);
+the moments of D are those of an Ornstein-Uhlenbeck process.
 """
 
 from __future__ import annotations
@@ -49,7 +54,7 @@ from typing import Any
 
 import numpy as np
 
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import AGGRESSOR, CLOCK, CONTEXT, REFERENCES
 from simmm.jit import kernel
 from simmm.math import clip, exp, floor_int, is_finite, log, sqrt
@@ -95,6 +100,7 @@ PARAMETERS = parameters(
     ),
     kappa_factor=Parameter(0.25, "", "of kappa, at strength 1", low=0.001, high=1.0),
 )
+RULES = (rising("burst_s", "burst_level_s"),)
 
 BELIEFS = (
     Belief(

@@ -23,6 +23,8 @@ geometrically, and shared noise, as both are estimated from one market. A clock 
 one pair. Pairs are taken only while the mid is known and both beliefs have an age; while it is not
 values stay and m falls as in `silence.py`, not below `minimum_pairs`.
 
+On tapes: not scored; nothing that comes along reads it.
+
 Source: Fisher (1915); Bartlett (1946); Kendall (1954).
 """
 

@@ -1,5 +1,9 @@
 """E14: volatility from the mid on the clock, by an exponentially weighted variance.
 
+`sigma` is what strategies should quote on. It is an average of some 7 minutes (half-life 300 s),
+not a reading of this second, and its interval is that average's; `fast_sigma` follows within a
+minute.
+
 Model: over a clock interval of d seconds the log return has mean 0 and variance sigma^2 d, and
 returns of different intervals are independent. With x = return^2 / d and weights
 v = d * 2^(-age / half-life),
@@ -8,10 +12,10 @@ v = d * 2^(-age / half-life),
     r = Var(sigma^2) / sigma^4 = (sum(v x^2) / sum(v) / sigma^4 - 1) / (n - 1)
 
 where n = sum(v)^2 / sum(v^2) is the effective number of returns. The spread of x is measured, not
-assumed normal, so a price that jumps by ticks gets the wider interval it deserves. The deviation
-of log sigma is about sqrt(r) / 2; `spread.log_deviation` says what few moves add. Measured over
-normal returns and jumps of +-1 tick, from 60 returns or 7 moves in the window on, the 95 % interval
-holds the truth in 93 to 98 % of worlds.
+assumed normal, so a price that jumps by ticks gets the wider interval it deserves. The deviation of
+log sigma is about sqrt(r) / 2 times 1 + r, but no more than counting 1 / r moves by Poisson's law
+asks. Measured over normal returns and jumps of +-1 tick, from 60 returns or 7 moves in the window
+on, the 95 % interval holds the truth in 93 to 98 % of worlds.
 
 `sigma` and `fast_sigma` differ in their half-lives. With `half_life_ticks` returns are forgotten by
 their number too: the share kept is 2^-(seconds / half_life_s + 1 / half_life_ticks). Averages are
@@ -26,9 +30,13 @@ up to that of half a move. Mids that come late or twice (no time passed) are ign
 0, age -1) is the volatility until `minimum_returns` effective returns and `minimum_moves` moves
 were seen: of a price that never moved nothing honest can be said.
 
-Where it is wrong: a mid that bounces between two prices has negatively correlated returns, and
-what is measured is then the volatility at the clock's interval, above that of longer horizons.
-When the truth changes, the interval knows only of the spread inside the window.
+Where it is wrong: a mid that bounces between two prices has negatively correlated returns, and what
+is measured is then the volatility at the clock's interval, above that of longer horizons. When the
+truth changes, the interval knows only of the spread inside the window: where volatility moves from
+minute to minute, far fewer than 95 % of the intervals hold that of the present minute.
+
+On tapes: better than a quicker EWMA on the one long tape, level with it and with a fitted HAR model
+else. The best volatility there is here.
 
 Source: realised variance with exponential weights (J.P. Morgan's RiskMetrics, 1996); the deviation
 is the delta method on a weighted mean with its variance measured (White, 1980).

@@ -1,5 +1,7 @@
 """E13: how likely the newest return was a jump, and what share of returns are jumps.
 
+A return is that of the mid over a bucket of the volume clock (E1).
+
 Model: returns of buckets over the root of their seconds, y = r / sqrt(d), are independent, normal
 with deviation sigma for a share 1 - pi of them and rho sigma for the share pi, the jumps. Then
 
@@ -9,30 +11,33 @@ which is never 0: at z = 0 it is pi / rho over pi / rho + 1 - pi. pi, sigma and 
 of the likelihood over the last `window` returns, with pi ~ Beta and a few jumps' worth of belief in
 `prior_ratio`, found by expectation and maximisation. Each new return goes on with a slice of the
 sum over the window; whenever it is complete the parameters move. sigma is that of the returns that
-were no jumps, so jumps don't contaminate it, and rho is kept inside [3, 5], so the components can't
-change places.
+were no jumps, so jumps don't contaminate it, and rho is kept between `lowest_ratio` and
+`highest_ratio`, so the components can't change places.
 
 Deviations come from the observed information of (logit pi, log sigma, log rho), the sum of products
 of scores: what isn't known of the labels and of the other parameters widens the interval.
 
-`jump_toxicity` is pi of late: a running average of P(jump), itself computed with that average for
-pi (the online form of the same method). With gain g its stationary variance is
-g / 2 pi (1 - pi), that of 2 / g labels seen, besides what not knowing sigma and rho adds; it
-follows a change more slowly than 1 / g returns, by the share of information that is left without
-labels.
+`jump_toxicity` is pi of the last hundred returns or so; it has nothing to do with the toxicity of
+fills (E24). It is a running average of P(jump), itself computed with that average for pi (the
+online form of the same method). With gain g its stationary variance is g / 2 pi (1 - pi), that of 2
+/ g labels seen, besides what not knowing sigma and rho adds; it follows a change more slowly than 1
+/ g returns, by the share of information that is left without labels.
 
 A return of exactly 0 is put together with the next until the price has moved: on a grid of prices
 zeros would otherwise count as a sigma of their own. Where it is wrong: volatility that changes
 inside the window gives heavy tails, which are read as jumps (on recorded markets 2 to 15 % of
 buckets, whatever they were); moves of +-1 step in buckets of unlike durations give tails too; jumps
 far beyond 5 deviations make the share too large (of 30 deviations, twice), for then fewer usual
-returns are excused, while sigma stays right. A duplicate bucket counts twice; order matters to
+returns are excused, while sigma stays right. It never says 0: without any jump the share is told as
+about 0.4 %, and the interval does not hold 0. A duplicate bucket counts twice; order matters to
 `jump_toxicity` alone.
 
 Before `minimum_returns` it tells the prior. When no buckets come everything stays.
 
+On tapes: not scored apart; what it calls jumps there is mostly volatility that changes.
+
 Source: Dempster, Laird and Rubin (1977); Cappe and Moulines (2009) for the online form; Louis
-(1982) on information that is missing. Document 003 §3 without its bounds.
+(1982) on information that is missing.
 """
 
 from __future__ import annotations
@@ -42,7 +47,7 @@ from typing import Any
 import numpy as np
 
 from simmm.distributions import beta_quantile
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import BUCKET
 from simmm.estimators.volatility.forgetting import retention
 from simmm.estimators.volatility.spread import Z95
@@ -63,23 +68,29 @@ LARGEST_WINDOW = 1024
 
 PARAMETERS = parameters(
     window=Parameter(1000, "returns", "that are learned from", low=50, high=LARGEST_WINDOW),
-    slice=Parameter(64, "returns", "of the window gone through at each", low=8, high=1024),
+    slice=Parameter(
+        64, "returns", "of the window gone through at each new return", low=8, high=1024
+    ),
     minimum_returns=Parameter(50, "returns", "before the prior is left", low=10, high=1024),
     half_life_returns=Parameter(
         100.0, "returns", "half-life of the running share", low=5.0, high=1e6
     ),
     prior_share=Parameter(0.05, "", "of jumps: mean of its beta prior", low=1e-4, high=0.5),
     prior_returns=Parameter(20.0, "returns", "what that prior is worth", low=2.0, high=1e4),
-    prior_ratio=Parameter(4.0, "", "jump over diffusion deviation", low=3.0, high=5.0),
-    prior_jumps=Parameter(5.0, "jumps", "what that is worth", low=0.5, high=1e4),
+    prior_ratio=Parameter(4.0, "", "jump over diffusion deviation, before data", low=3.0, high=5.0),
+    prior_jumps=Parameter(5.0, "jumps", "what prior_ratio is worth", low=0.5, high=1e4),
     lowest_ratio=Parameter(3.0, "", "jump over diffusion deviation, least", low=1.5, high=10.0),
-    highest_ratio=Parameter(5.0, "", "the same, most", low=1.5, high=100.0),
+    highest_ratio=Parameter(5.0, "", "jump over diffusion deviation, most", low=1.5, high=100.0),
+)
+RULES = (
+    rising("lowest_ratio", "highest_ratio"),
+    rising("minimum_returns", "window"),  # else the prior would never be left
 )
 
 BELIEFS = (
     Belief("jump_probability", "", "that the newest return was a jump", law="beta"),
     Belief("jump_share", "", "of returns that are jumps", law="beta"),
-    Belief("jump_toxicity", "", "the same of late", law="beta"),
+    Belief("jump_toxicity", "", "share of the last 100 or so that were jumps", law="beta"),
     Belief(
         "diffusion_sigma",
         "fraction/√s",

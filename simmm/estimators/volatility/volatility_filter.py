@@ -1,5 +1,7 @@
 """E3: volatility now, by a particle filter on the volume clock.
 
+It is the volatility of the last few buckets, not a forecast: quote on `sigma` (E14).
+
 Model: the log variance per second h wanders about a level m that itself drifts slowly, and the log
 return r of the mid over a bucket of d seconds tells of it (all times in seconds):
 
@@ -31,13 +33,17 @@ are near the likeliest on half an hour of three recorded markets (a relaxation o
 worse in log likelihood), and a thin market with a coarse tick wants a shorter one. Tails of returns
 heavier than normal given h are taken for volatility, up to a move of the regime: at a jump sigma
 leaps and falls back after a few buckets. A mid on a grid coarse against a bucket's return makes h
-noisy; buckets that did not move it count as moves of `ROUNDING` price steps (the deviation of what
-two roundings to half a step hide), at least of `SMALLEST` of default_sigma. h is a
-bucket's mean, so what happens within one is not told. Between buckets the value stays as it is, and
-its interval widens as that of h does.
+noisy; buckets that did not move it count as moves of 0.2 price steps (the deviation of what two
+roundings to half a step hide), at least of a hundredth of default_sigma. h is a bucket's mean, so
+what happens within one is not told. Between buckets the value stays as it is, and its interval
+widens as that of h does.
 
 A bucket that comes twice counts twice. Draws come from an own stream and depend on nothing but its
 key and the number of buckets before.
+
+On tapes: loses. As a forecast of the next minutes it was never clearly better than an EWMA or
+`sigma`, and worse than both on most tapes; between moves on a coarse tick it lies far below what
+came.
 
 Source: Gordon, Salmond and Smith (1993) for the filter; Pitt and Shephard (1999) for the shifted
 proposal in stochastic volatility; Chen and Liu (2000) for the part by Kalman; Iacono and Boyd
@@ -82,7 +88,7 @@ PARAMETERS = parameters(
     log_variance_sd=Parameter(0.8, "", "of h about its level, in the long run", low=0.01, high=5.0),
     default_sigma=Parameter(
         1e-4,
-        "fraction/sqrt(s)",
+        "fraction/√s",
         "told before warm-up; where the level is expected",
         low=1e-9,
         high=1.0,
@@ -92,7 +98,7 @@ PARAMETERS = parameters(
         3.0, "", "of the level about default_sigma's log variance; 0: known", low=0.0, high=10.0
     ),
     level_drift=Parameter(
-        0.005, "1/sqrt(s)", "wandering of the level", low=0.0, high=1.0, time_power=-0.5
+        0.005, "1/√s", "wandering of the level", low=0.0, high=1.0, time_power=-0.5
     ),
     regime_probability=Parameter(
         0.002,
@@ -115,7 +121,7 @@ PARAMETERS = parameters(
 BELIEFS = (
     Belief(
         "filtered_sigma",
-        "fraction/sqrt(s)",
+        "fraction/√s",
         "volatility now, by the particle filter, capped",
         law="lognormal",
         time_power=-0.5,

@@ -15,6 +15,9 @@ in it whole, so one observation closes one bucket at most, however large it is. 
 A bucket that is open for `longest_s` closes at the clock, traded or not: silence has a variance
 too.
 
+What it is for: other estimators (bipower, jump, volatility_filter, changepoint, warm_up) hear of
+each bucket as it closes; a strategy seldom needs more of it than `volume_rate`.
+
 With `bucket_volume` of 0 the market sets it. After the first `learn_aggressors` the volume in force
 is what trades in `bucket_s` seconds, and then each close moves it by the factor
 
@@ -38,7 +41,10 @@ An interruption of the feed drops the open bucket, since its volume is unknown. 
 counts twice. Of rows out of order by the exchange's clock nothing is noticed: buckets go by the
 maker's clock, which never falls.
 
-Source: document 003 §4; the variance is Campbell's theorem for a compound Poisson process.
+On tapes: not scored; nothing is foretold by it.
+
+Source: subordinated price processes, Clark (1973); the variance is Campbell's theorem for a
+compound Poisson process.
 """
 
 from __future__ import annotations
@@ -48,7 +54,7 @@ from typing import Any
 import numpy as np
 
 from simmm.distributions import gamma_quantile
-from simmm.estimators.declare import Belief, Parameter, parameters
+from simmm.estimators.declare import Belief, Parameter, parameters, rising
 from simmm.estimators.observation import AGGRESSOR, CLOCK, GAP
 from simmm.estimators.silence import SILENT, count_silence, start_silence
 from simmm.estimators.volatility.forgetting import retention
@@ -85,6 +91,7 @@ PARAMETERS = parameters(
         600.0, "s", "half-life of the rate; 0 forgets nothing", low=0.0, high=1e9, time_power=1.0
     ),
 )
+RULES = (rising("shortest_s", "longest_s"),)
 
 BELIEFS = (
     Belief("bucket_volume", "base units", "volume that closes a bucket; 0: learning", law="code"),
