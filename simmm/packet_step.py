@@ -184,6 +184,3 @@ def _see_reference(maker: Any, book: Any, market: int) -> None:
     known = bid != NO_BID and ask != NO_ASK
     maker.record.reference_mid[market - 1] = 0.5 * (bid + ask) if known else 0.0
     maker.reference_ts[market - 1] = maker.now
-
-
-# ---------------------------------------------------------------------------------- responses

@@ -31,7 +31,7 @@ MOST_HALVINGS = 40.0
 
 SILENT = [
     ("excess", "f8"),
-    ("looked_ts", "i8"),  # of the last tick of the clock, ns; 0: none yet
+    ("looked_ts", "i8"),  # of the last tick of the clock, ns; 0: the market was never known
 ]
 
 
@@ -43,8 +43,13 @@ def start_silence(s: Any) -> None:
 
 
 @kernel
-def seconds_since_tick(s: Any, now: int) -> float:
-    """Time since the last tick of the clock, which this one is from now on."""
+def seconds_since_tick(s: Any, known: bool, now: int) -> float:
+    """Time since the last tick of the clock, which this one is from now on.
+
+    The first that counts is one that knows the market: of what was never known nothing is lost.
+    """
+    if s.looked_ts == 0 and not known:
+        return 0.0
     seconds = 1e-9 * float(now - s.looked_ts) if s.looked_ts > 0 else 0.0
     s.looked_ts = max(s.looked_ts, now)
     return max(seconds, 0.0)
@@ -65,7 +70,7 @@ def excess_after(excess: float, known: bool, seconds: float, half_life_s: float)
 @kernel
 def count_silence(s: Any, known: bool, now: int, half_life_s: float) -> bool:
     """At a tick of the clock: count on; return whether the excess is another one now."""
-    seconds = seconds_since_tick(s, now)
+    seconds = seconds_since_tick(s, known, now)
     if known and s.excess == 0.0:
         return False
     before = s.excess
@@ -76,7 +81,7 @@ def count_silence(s: Any, known: bool, now: int, half_life_s: float) -> bool:
 @kernel
 def count_unknown(s: Any, known: bool, now: int, half_life_s: float) -> bool:
     """At a tick of the clock: as `count_silence`, but where the market is known nothing falls."""
-    seconds = seconds_since_tick(s, now)
+    seconds = seconds_since_tick(s, known, now)
     if known:
         return False
     before = s.excess

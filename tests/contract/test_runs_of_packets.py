@@ -97,7 +97,7 @@ def test_prints_after_a_silence_are_not_measured_from_the_touch_before_it(
     by_runs, by_singles = runs.digests(), singles.digests()
     for name in (*TABLES, *STATES):
         assert by_runs[name] == by_singles[name], name
-    reach = runs.simulation.stacks["kappa"]["excess"][0]
+    reach = runs.simulation.stacks["states"]["kappa"]["excess"][0]
     assert 0.0 < reach.max() < 0.5 * (AWAY - 1.0)
     rows = runs.rows("estimates")
     assert (rows["ts"] > back_ts).sum() > 10

@@ -116,3 +116,16 @@ def test_a_blend_seen_again_is_as_wide_as_its_sources() -> None:
     told = Driver("kappa_blend").run(seen, given | {f"{name}_age_ns": 0.0 for name in sources})
     assert told["kappa_sd"][3999] > 2.0 * told["kappa_sd"][999]
     assert told["kappa_sd"][-1] == pytest.approx(told["kappa_sd"][999], rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["ewma", "volume_clock", "bipower", "microprice"])
+def test_of_what_was_never_known_nothing_is_lost(name: str) -> None:
+    rng = np.random.default_rng(9)
+    mids = 1e6 * np.exp(np.cumsum(rng.normal(0.0, 1e-4, 900)))
+    seen = ticks(np.append(np.zeros(1800), mids))
+    seen["half_spread"], seen["step"] = 5e-5, 1e-4
+    seen["touch_lots"] = 10.0
+    late = Driver(name).run(seen)[1800:]
+    alone = Driver(name).run(seen[1800:])
+    for column in late.dtype.names or ():
+        assert np.array_equal(late[column], alone[column]), column

@@ -139,7 +139,7 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     """Take in the mid at a tick of the clock."""
     mid = o.mid
     known = is_finite(mid) and mid > 0.0
-    seconds = seconds_since_tick(s, o.now)
+    seconds = seconds_since_tick(s, known, o.now)
     if not known or s.excess[0] > 0.0 or s.excess[1] > 0.0:
         _count_silence(s, p, known, seconds)
     if not known:
