@@ -15,15 +15,17 @@ from simmm.report.belief_table import (
     beliefs_of,
     cause,
     change_points,
-    truth_of,
 )
 from simmm.report.estimator_summary import kappa_weights
 from simmm.report.page.shell import Html, figure, table, tag
 from simmm.report.tables import Run
+from simmm.report.truth import truth_at
 from simmm.report.words import MINUS, duration, fixed, percent
 
 NO_DATA = "No data spoke to any of these estimators, so there is nothing to show."
 _PRICE_FIGURES = 7
+#: Beliefs that stand beside the truth further up, in the report's own comparison.
+COMPARED = ("sigma", "kappa", "arrival")
 _LATE = 4  # beliefs named that had their first data last
 
 
@@ -53,21 +55,20 @@ def last(found: BeliefTable, name: str, factor: float = 1.0) -> str:
     return f"{text} ({low} to {high})"
 
 
-def held(found: BeliefTable, name: str, truth: np.ndarray | None, quote_ns: int) -> str:
-    """How often the 95 % interval held the truth, as the end of a sentence."""
-    bounds = found.interval(name)
-    if truth is None or bounds is None:
+def held(run: Run, found: BeliefTable, name: str) -> str:
+    """How often the 95 % interval held the truth while quoting, as the end of a sentence.
+
+    Empty for those that the report compares by itself: one figure for one thing.
+    """
+    truth, bounds = truth_at(run, name, found.ts), found.interval(name)
+    if truth is None or bounds is None or name in COMPARED:
         return ""
-    use = found.known(name) & np.isfinite(truth) & (found.ts >= quote_ns)
+    use = found.known(name) & np.isfinite(truth) & (found.ts >= run.info.period.quote_start_ns)
     if not use.any():
         return ""
     inside = (bounds[0] <= truth) & (truth <= bounds[1])
     share = float(np.count_nonzero(inside & use) / np.count_nonzero(use))
     return f", and its interval held the truth in {percent(share, 0)} of the rows while quoting"
-
-
-def _told(run: Run, found: BeliefTable, name: str) -> str:
-    return held(found, name, truth_of(run, name, found.ts), run.info.period.quote_start_ns)
 
 
 def warm(run: Run, found: BeliefTable, ended: WarmUp | None) -> str:
@@ -132,7 +133,7 @@ def alarms(run: Run, found: BeliefTable, told: list[Alarm]) -> str:
 
 def volatility(run: Run, found: BeliefTable) -> str:
     """The sentence on volatility."""
-    told = f"sigma ended at {last(found, 'sigma', 1e4)} bps / √s{_told(run, found, 'sigma')}"
+    told = f"sigma ended at {last(found, 'sigma', 1e4)} bps / √s{held(run, found, 'sigma')}"
     if found.has("sigma_effective"):
         above = found.value("sigma_effective") > found.value("sigma") * (1 + 1e-9)
         if above.any():
@@ -143,7 +144,7 @@ def volatility(run: Run, found: BeliefTable) -> str:
 
 def intensity(run: Run, found: BeliefTable) -> str:
     """The sentence on kappa, its sources, and arrivals."""
-    told = f"kappa ended at {last(found, 'kappa')}{_told(run, found, 'kappa')}"
+    told = f"kappa ended at {last(found, 'kappa')}{held(run, found, 'kappa')}"
     ends = kappa_weights(found)
     if ends:
         listed = ", ".join(f"{n} {percent(w, 0)}" for n, w in ends.items() if w > 0.005)
@@ -154,7 +155,7 @@ def intensity(run: Run, found: BeliefTable) -> str:
 def flow(run: Run, found: BeliefTable) -> str:
     """The sentence on the flow of aggressors and where it drives the price."""
     told = f"each aggressor was believed to bring {last(found, 'hawkes_branching')} others"
-    return f"{told[:1].upper()}{told[1:]}{_told(run, found, 'hawkes_branching')}."
+    return f"{told[:1].upper()}{told[1:]}{held(run, found, 'hawkes_branching')}."
 
 
 def changes(run: Run, found: BeliefTable) -> str:

@@ -11,7 +11,6 @@ from simmm.report.belief_table import (
     BeliefTable,
     alarms,
     belief_table,
-    truth_of,
     warm_up,
 )
 from simmm.report.page import estimator_outcomes as outcomes
@@ -22,6 +21,7 @@ from simmm.report.page.pack import Thinning, packed
 from simmm.report.page.shell import Html, chart, join, tag
 from simmm.report.schema import Report
 from simmm.report.tables import Run
+from simmm.report.truth import truth_at
 
 LANE_HEIGHT = 17  # as in lanes.js
 _BUCKETS = 700  # a panel is half a page wide
@@ -273,7 +273,7 @@ def _panel(run: Run, found: BeliefTable, grid: Thinning, spec: Panel) -> dict[st
 
 
 def _truth(run: Run, found: BeliefTable, name: str) -> tuple[str, np.ndarray | None]:
-    truth = truth_of(run, name, found.ts)
+    truth = truth_at(run, name, found.ts)
     if truth is None and name == "sigma":
         return f"realised in the next {AHEAD_S / 60:g} min", realised_ahead(run, found.ts)
     return "truth", truth
