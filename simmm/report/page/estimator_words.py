@@ -9,6 +9,7 @@ import numpy as np
 
 from simmm.estimators.catalogue import ESTIMATORS
 from simmm.report.belief_table import (
+    KAPPA_SOURCES,
     Alarm,
     BeliefTable,
     WarmUp,
@@ -16,10 +17,11 @@ from simmm.report.belief_table import (
     cause,
     change_points,
 )
-from simmm.report.estimator_summary import kappa_weights
+from simmm.report.estimator_summary import kappa_sources, kappa_weights, last_of
 from simmm.report.page.shell import Html, figure, table, tag
+from simmm.report.sources import disagreement
 from simmm.report.tables import Run
-from simmm.report.truth import truth_at
+from simmm.report.truth import parameter, truth_at
 from simmm.report.words import MINUS, duration, fixed, percent
 
 NO_DATA = "No data spoke to any of these estimators, so there is nothing to show."
@@ -149,6 +151,10 @@ def intensity(run: Run, found: BeliefTable) -> str:
     if ends:
         listed = ", ".join(f"{n} {percent(w, 0)}" for n, w in ends.items() if w > 0.005)
         told += f"; it weighed {listed} at the end"
+    names = [f"{name}_kappa" for name in KAPPA_SOURCES]
+    ended = {name: one for name in names if (one := last_of(found, name)) is not None}
+    if apart := disagreement(kappa_sources(ended), ends):
+        told += f". {apart[:1].upper()}{apart[1:]}"
     return f"{told}."
 
 
@@ -164,14 +170,31 @@ def changes(run: Run, found: BeliefTable) -> str:
     told = f"{count} alarm{'' if count == 1 else 's'} of a change, in volatility or reach"
     if found.has("run_length"):
         told += f"; volatility was last taken as steady for {last(found, 'run_length')} buckets"
+    recent = int(parameter(run, "changepoint", "recent"))
+    told += (
+        f". The probability is that the newest change is no more than {recent} observations old, "
+        "so it stays near 1 that long after a change. An alarm asks the same of the time since the "
+        "last alarm alone"
+    )
     return f"{told[:1].upper()}{told[1:]}."
+
+
+def _moved(found: BeliefTable) -> str:
+    """How far the mid moved after fills, for or against them."""
+    ended = last_of(found, "markout_5s")
+    if ended is None or ended.value is None:
+        return "moved by an unknown amount"
+    sign = -1.0 if ended.value < 0 else 1.0
+    text = f"moved {number(abs(1e4 * ended.value))} bps"
+    if ended.low is not None and ended.high is not None:
+        bounds = sorted((sign * 1e4 * ended.low, sign * 1e4 * ended.high))
+        text += f" ({' to '.join(number(bound) for bound in bounds)})"
+    return f"{text} {'against' if sign < 0 else 'for'} it"
 
 
 def outcomes(run: Run, found: BeliefTable) -> str:
     """The sentence on what followed own fills, as the maker itself counted it."""
-    told = (
-        f"five seconds after a fill the mid had moved {last(found, 'markout_5s', 1e4)} bps its way"
-    )
+    told = f"five seconds after a fill the mid had {_moved(found)}"
     skill = found.value("toxicity_skill") if found.has("toxicity_skill") else None
     if skill is not None:
         end = float(skill[np.isfinite(skill)][-1])

@@ -13,6 +13,7 @@ from simmm.report.belief_table import (
     belief_table,
     warm_up,
 )
+from simmm.report.off import no_table
 from simmm.report.page import estimator_outcomes as outcomes
 from simmm.report.page import estimator_words as words
 from simmm.report.page.beliefs import AHEAD_S, realised_ahead
@@ -78,7 +79,10 @@ VOLATILITY = (
     ),
 )
 CHANGES = (
-    Panel("Change probability", "", (Line("changepoint_probability", "of a change", "funding"),)),
+    Panel("Change probability", "of a change not long ago", (
+        Line("changepoint_probability", "probability", "funding"),
+        Line("changepoint", "alarm", "loss"),
+    )),
     Panel("Run length", "since a change", (
         Line("run_length", "volatility, buckets", "ink", "own"),
         Line("reach_run_length", "reach, batches", "held", on=False),
@@ -110,9 +114,11 @@ FLOW = (
     ), _BPS, against_mid=True),
 )  # fmt: skip
 OUTCOMES = (
-    Panel("Toxicity", "chance that a fill now is adverse", (
-        Line("toxicity_bid", "of a bid", "buy", "own"),
-        Line("toxicity_ask", "of an ask", "sell", "own-sell"),
+    Panel("Toxicity of a bid", "chance that a fill now is adverse", (
+        Line("toxicity_bid", "believed", "buy", "own"),
+    )),
+    Panel("Toxicity of an ask", "chance that a fill now is adverse", (
+        Line("toxicity_ask", "believed", "sell", "own-sell"),
     )),
     Panel("Markout after 5 s", "bps of the mid's move", (
         Line("markout_5s", "mean", "ink", "own"),
@@ -126,10 +132,6 @@ _CHARTS = (
     ("estimator-outcomes", "Outcomes of own fills", OUTCOMES, words.outcomes),
 )
 _LEFT = ("estimator-volatility", "estimator-flow", "estimator-changes")
-NONE = (
-    "This run has no table of estimates: its estimators were off, or simmm was older. What the "
-    "strategy believed stands above."
-)
 _KAPPA_COLOURS = dict(zip(KAPPA_SOURCES, ("spread", "held", "holding", "axis"), strict=True))
 _LANES = (
     ("warm", "not warm", "faint", 1.0, ("yes", "no")),
@@ -146,7 +148,8 @@ def section(run: Run, report: Report, charts: dict[str, Any], tables: dict[str, 
     """The whole section; says so where there is nothing to show."""
     found = belief_table(run)
     if found is None:
-        return tag("p", NONE, class_="words")
+        why = no_table(run.info.scenario, report.changes)
+        return tag("p", f"{why} What the strategy believed stands above.", class_="words")
     grid = Thinning(found.ts, run.info.period.t0_ns, _BUCKETS)
     charts["alarms"] = alarm_chart(run, found, grid)
     parts = [
