@@ -137,7 +137,7 @@ def test_both_shares_are_told_with_the_reason(folder):
 
 @pytest.mark.parametrize(("over", "told"), [
     (1.31, "the mid moved 31 % more than the truth, which adds up single steps: they followed"),
-    (0.6, "the mid moved 40 % less than the truth, which adds up single steps: they took each other"),
+    (0.6, "the mid moved 40 % less than the truth, which adds up single steps: they took each"),
     (1.05, ""), (None, ""),
 ])  # fmt: skip
 def test_steps_that_follow_or_take_back_each_other_are_told(folder, over, told):
