@@ -188,7 +188,7 @@ def test_the_terminal_tells_both(folder, width):
     render(folder, Console(file=out, width=width))
     shown = out.getvalue()
     (sigma,) = build(folder).calibration
-    (row,) = [line for line in shown.splitlines() if re.search(r"\bsigma   +0\.", line)]
+    (row,) = [line for line in shown.splitlines() if re.search(r"\bsigma +0\.\d+ +0\.", line)]
     for share in (sigma.coverage, sigma.averaged_coverage):
         assert f"{100 * share:.0f} %" in row
     assert "…" not in row[row.index("sigma") :]

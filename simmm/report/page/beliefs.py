@@ -111,8 +111,8 @@ def _words(report: Report) -> str:
 def belief_table(report: Report) -> Html:
     """The comparison of `report.json` in figures."""
     rows = [_row(k, entry) for k, entry in enumerate(report.calibration)]
-    columns = ("belief", "against", "reference", "mean", "final", "95 %", "mean error",
-               "absolute", "covered", "of its window", "samples", "unit")  # fmt: skip
+    columns = ("belief", "against", "mean error", "covered", "of its window", "reference", "mean",
+               "final", "95 %", "absolute", "samples", "unit")  # fmt: skip
     if not rows:
         return Html("")
     words = no_truth(report)
@@ -133,11 +133,11 @@ def _row(k: int, entry: Calibration) -> list[object]:
     error = "–"
     if entry.mean_error is not None and entry.reference:
         error = f"{fixed(100 * entry.mean_error / entry.reference, 1, True)} %"
-    return [entry.name, entry.against, shown("reference"), shown("mean"), shown("final"),
-            span, error, shown("mean_error"),
+    return [entry.name, entry.against, error,
             field(f"{path}.coverage", entry.coverage, percent(entry.coverage, 0)),
             field(f"{path}.averaged_coverage", entry.averaged_coverage,
                   percent(entry.averaged_coverage, 0)),
+            shown("reference"), shown("mean"), shown("final"), span, shown("mean_error"),
             f"{entry.samples:,}", entry.unit]  # fmt: skip
 
 
