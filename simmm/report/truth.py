@@ -20,6 +20,10 @@ from simmm.report.tables import Run
 TRUTHS = {"sigma": ("sigma",), "kappa": ("kappa",), "arrival": ("A", "arrival")}
 
 
+#: Returns that are weighed one by one; of more, so many neighbours that fewer are left as one.
+_MOST_RETURNS = 200_000
+
+
 class Averaged(NamedTuple):
     """The truth over the window of a belief: one figure per instant, and how fast it forgets."""
 
@@ -59,7 +63,8 @@ def averaged_sigma(run: Run, ts: np.ndarray) -> Averaged | None:
         parameter(run, "ewma", name) for name in ("half_life_s", "half_life_ticks", "longest_s")
     )
     period, clock = run.info.period, clock_ns(run)
-    instants = np.arange(period.t0_ns, period.end_ns + 1, clock, dtype=np.int64)
+    together = 1 + (period.end_ns - period.t0_ns) // (clock * _MOST_RETURNS)
+    instants = np.arange(period.t0_ns, period.end_ns + 1, clock * together, dtype=np.int64)
     instants = instants[run.mid2_at(instants) > 0]  # a return spans the silence before it
     if len(instants) < 2:
         return None
@@ -71,10 +76,10 @@ def averaged_sigma(run: Run, ts: np.ndarray) -> Averaged | None:
     for k, (lasted, gained) in enumerate(
         zip(seconds.tolist(), np.diff(variance).tolist(), strict=True), start=1
     ):
-        counted = min(lasted, longest_s)
+        counted = min(lasted, max(longest_s, together * clock / 1e9))
         if counted not in kept_of:
             rate = (counted / half_life_s if half_life_s > 0 else 0.0) + (
-                1 / ticks if ticks > 0 else 0.0
+                together / ticks if ticks > 0 else 0.0
             )
             kept_of[counted] = power(0.5, rate)
         kept = kept_of[counted]

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from simmm.report import build, write
+from simmm.report import build, truth, write
 from simmm.report.belief_table import belief_table
 from simmm.report.calibration import samples
 from simmm.report.calibration_words import window
@@ -81,6 +81,19 @@ def test_it_is_not_known_before_the_first_return_and_forgets_by_returns_too(fold
     counted = averaged_sigma(read_run(moving(tmp_path / "run", scenario=both)),
                              np.array([FIRST + 400 * S])).values  # fmt: skip
     np.testing.assert_allclose(counted, brute(400, 40.0), rtol=1e-12)
+
+
+def test_a_quick_clock_weighs_neighbours_together(folder, tmp_path, monkeypatch):
+    at = FIRST + np.array([300, 777]) * S
+    quick = {"estimators": {"clock_ms": 100.0, "ewma": {"half_life_s": 0.0,
+                                                        "half_life_ticks": 1000.0}}}  # fmt: skip
+    run = read_run(moving(tmp_path / "run", scenario=quick))
+    each = averaged_sigma(run, at).values
+    np.testing.assert_allclose(each, [brute(s, 100.0, 0.1) for s in (300, 777)], rtol=1e-9)
+    monkeypatch.setattr(truth, "_MOST_RETURNS", 2000)
+    together = averaged_sigma(run, at).values
+    np.testing.assert_allclose(together, each, rtol=0.01)
+    assert np.any(together != each)
 
 
 def test_the_truth_of_the_moment_is_that_of_its_stretch(folder):
