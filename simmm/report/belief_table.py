@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from simmm.estimators.catalogue import BELIEFS
-from simmm.report.calibration import truth_path
 from simmm.report.tables import Columns, Run
 
 CAUSES = ((1, "open interest fell"), (2, "burst of liquidations"), (4, "reference moved"),
@@ -16,9 +14,6 @@ CAUSES = ((1, "open interest fell"), (2, "burst of liquidations"), (4, "referenc
 REASONS = ("warming up", "enough was heard", "the time was up, on priors")
 #: Sources of kappa and the belief that says their weight.
 KAPPA_SOURCES = ("own", "book", "robust", "market")
-
-#: Keys of the tape's truth by belief, where they differ or are several.
-TRUTHS = {"sigma": ("sigma",), "kappa": ("kappa",), "arrival": ("A", "arrival")}
 
 
 class Alarm(NamedTuple):
@@ -124,21 +119,6 @@ def cause(found: BeliefTable, row: int) -> str:
     code = found.columns.get("cascade_cause")
     bits = int(code[row]) if code is not None and np.isfinite(code[row]) else 0
     return ", ".join(text for bit, text in CAUSES if bits & bit) or "cause not told"
-
-
-def truth_of(run: Run, name: str, ts: np.ndarray) -> np.ndarray | None:
-    """The truth of a belief at each of `ts`; None if the tape doesn't know it."""
-    truth = run.info.tape.get("truth")
-    if not isinstance(truth, Mapping):
-        return None
-    path = truth_path(run, dict(truth), name, ts)
-    if path is not None:
-        return path
-    for key in TRUTHS.get(name, (name,)):
-        value = truth.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return np.full(len(ts), float(value))
-    return None
 
 
 def change_points(found: BeliefTable) -> int:

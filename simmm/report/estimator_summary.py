@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,9 +15,19 @@ from simmm.report.belief_table import (
     change_points,
     warm_up,
 )
+from simmm.report.figure import Estimate
 from simmm.report.fill_forecasts import buckets
 from simmm.report.schema_estimators import Estimators, Third
 from simmm.report.tables import Run
+
+#: Beliefs whose last value is told.
+LAST = (
+    "sigma",
+    "kappa",
+    *(f"{name}_kappa" for name in KAPPA_SOURCES),
+    "toxicity_bid",
+    "toxicity_ask",
+)
 
 
 def estimator_summary(run: Run) -> Estimators | None:
@@ -43,7 +54,29 @@ def estimator_summary(run: Run) -> Estimators | None:
             Third(b.name, b.fills, b.believed, b.adverse, b.edge, b.move)
             for b in buckets(run, found)
         ],
+        last={name: one for name in LAST if (one := last_of(found, name)) is not None},
+        toxicity_skill=_skill(found),
     )
+
+
+def last_of(found: BeliefTable, name: str) -> Estimate | None:
+    """The last value of a belief with its interval; None if data never spoke."""
+    if not found.has(name):
+        return None
+    row = np.flatnonzero(found.known(name))[-1]
+    bounds = found.interval(name)
+    low, high = (None, None) if bounds is None else (float(bound[row]) for bound in bounds)
+    return Estimate(float(found.value(name)[row]), low, high)
+
+
+def kappa_sources(last: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Sources of kappa by their short names."""
+    return {name: last[f"{name}_kappa"] for name in KAPPA_SOURCES if f"{name}_kappa" in last}
+
+
+def _skill(found: BeliefTable) -> float | None:
+    told = last_of(found, "toxicity_skill")
+    return None if told is None else told.value
 
 
 def kappa_weights(found: BeliefTable) -> dict[str, float]:

@@ -6,12 +6,10 @@ A fill is joined with what was last written before it, so nothing that came of i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from simmm.estimators.catalogue import estimator
 from simmm.records import NO_ASK, NO_BID
 from simmm.report.belief_table import BeliefTable
 from simmm.report.intervals import weighted_mean
@@ -19,6 +17,7 @@ from simmm.report.markouts import Edges
 from simmm.report.payments import NOT_MAKER
 from simmm.report.schema import SPLIT_HORIZON_S, Estimate
 from simmm.report.tables import Run
+from simmm.report.truth import parameter
 
 _Z = 1.959963984540054
 _LEAST = 6  # fills below which nothing is divided into buckets
@@ -79,16 +78,6 @@ def buckets(run: Run, found: BeliefTable) -> list[Bucket]:
         )
         for k, mask in enumerate(groups)
     ]
-
-
-def parameter(run: Run, section: str, name: str) -> float:
-    """A parameter of an estimator as the run had it, else its default."""
-    node: object = run.info.scenario
-    for key in ("estimators", section, name):
-        node = node.get(key) if isinstance(node, Mapping) else None
-    if isinstance(node, int | float) and not isinstance(node, bool):
-        return float(node)
-    return float(estimator(section).parameters.fields[name].default)
 
 
 def adverse_fills(

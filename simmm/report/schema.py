@@ -25,7 +25,7 @@ from simmm.report.schema_account import (
 from simmm.report.schema_estimators import Estimators
 
 #: Grows by one when a field changes its meaning or disappears; new fields alone don't count.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: Horizons of the markouts, seconds. The P&L split uses `SPLIT_HORIZON_S`.
 HORIZONS_S = (0.5, 1.0, 5.0, 30.0)
@@ -225,9 +225,15 @@ class Calibration(msgspec.Struct, frozen=True):
     mean: float | None
     mean_error: float | None
     mean_sd: float | None
-    coverage: float | None  # share of samples whose +-1.96 sd holds the truth
+    coverage: float | None  # share of samples whose 95 % interval holds the truth of the moment
     samples: int
     unknown_samples: int
+    final_low: float | None = None  # 95 % interval of the final value
+    final_high: float | None = None
+    averaged_coverage: float | None = None  # the same of the truth averaged over sigma's window
+    averaged_error: float | None = None  # mean error against that
+    half_life_s: float | None = None  # of that window; 0: the whole run
+    realised_over_truth: float | None = None  # volatility on the clock over that of single steps
 
 
 class Unknown(msgspec.Struct, frozen=True):

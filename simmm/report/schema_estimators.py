@@ -33,3 +33,5 @@ class Estimators(msgspec.Struct, frozen=True):
     starved_s: float
     stagnant_s: float
     toxicity: list[Third]
+    last: dict[str, Estimate] = {}  # sigma, kappa, toxicity and kappa's sources at the end
+    toxicity_skill: float | None = None  # share by which forecasts beat the base rate

@@ -27,6 +27,7 @@ from simmm.estimators.observation import AGGRESSOR, KINDS
 from simmm.jit import compiled, records
 from simmm.nearest import suggestion
 from simmm.study.generated_observations import NS, observed
+from simmm.study.names import named
 
 SCHEMA = 1
 LIMIT_NS = 15.0  # a row, of one estimator
@@ -81,7 +82,7 @@ def study_cost(
     Parameters
     ----------
     estimators
-        Names; all without any.
+        Names, or rows such as E7; all without any.
     mix
         Observations per tape row by kind; kinds left out are as in `MIX`.
     told
@@ -92,15 +93,11 @@ def study_cost(
     ScenarioError
         There is no such estimator or kind, or a number makes no sense.
     """
-    known = [entry.name for entry in ESTIMATORS]
-    for name in estimators:
-        if name not in known:
-            raise ScenarioError(f"--estimator: there is no '{name}'{suggestion(name, known)}")
     rates = _checked(mix or {})
     stream = observed(seed=1, seconds=SECONDS)
     beliefs: dict[str, Any] = {}
     costs = []
-    wanted = set(estimators or known)
+    wanted = set(named(estimators, [entry.name for entry in ESTIMATORS]))
     for entry in _needed(wanted):
         if told is not None:
             told(entry.name)

@@ -1,6 +1,7 @@
 """The estimators in the report: joins without look-ahead, bands, alarms, and what isn't there."""
 
 import io
+import re
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -23,8 +24,10 @@ from simmm.report.fill_forecasts import (
 )
 from simmm.report.markouts import Edges
 from simmm.report.payments import NOT_MAKER
+from simmm.report.sources import disagreeing
 from simmm.report.tables import read_run
 from simmm.report.terminal import render
+from simmm.report.terminal.estimators import estimators
 from tests.unit.report_fixture import START, S, drawn_run
 from tests.unit.test_page import data_of, unpacked
 
@@ -274,7 +277,7 @@ def test_a_run_without_the_table_says_so(tmp_path):
     report = write(folder)
     assert report.estimators is None
     text = (folder / PAGE_NAME).read_text()
-    assert "no table of estimates" in text
+    assert "this run is of a version of simmm that wrote none" in text
     assert "alarms" not in data_of(text)["charts"]
 
 
@@ -314,8 +317,7 @@ def test_the_report_sums_up_and_the_terminal_shows_it(folder):
     render(folder, Console(file=out, width=100))
     shown = out.getvalue()
     assert "Estimators" in shown
-    assert "kappa from own" in shown
-    assert "80 %" in shown
+    assert "weights: 80 % by own fills, 15 % by robust kappa, 5 % by the book" in shown
 
 
 def test_a_day_of_beliefs_stays_light(tmp_path):
@@ -325,3 +327,135 @@ def test_a_day_of_beliefs_stays_light(tmp_path):
     pl.DataFrame(made(86_400 // EVERY)).write_parquet(folder / "estimates.parquet")
     write(folder)
     assert len((folder / PAGE_NAME).read_text()) < without + 1_000_000
+
+
+def quarrel(table):
+    """Sources of kappa of which only one is apart from the others, and what toxicity was worth."""
+    for name, value, sd in (("own_kappa", 9000.0, 400.0), ("robust_kappa", 100_000.0, 9000.0),
+                            ("book_kappa", 9500.0, 45_000.0), ("toxicity_skill", -0.0123, None),
+                            ("markout_5s", -3.09e-4, 0.5e-4)):  # fmt: skip
+        rows = len(table["now_ns"])
+        table[name] = np.full(rows, value)
+        table[f"{name}_age_ns"] = np.zeros(rows)
+        if sd is not None:
+            table[f"{name}_sd"] = np.full(rows, sd)
+            table[f"{name}_low"] = table[name] - 1.96 * sd
+            table[f"{name}_high"] = table[name] + 1.96 * sd
+
+
+def terminal(folder, width):
+    out = io.StringIO()
+    render(folder, Console(file=out, width=width))
+    found = out.getvalue()
+    assert max(map(len, found.splitlines())) <= width
+    return found
+
+
+def words_of(folder):
+    text = (folder / PAGE_NAME).read_text().replace("&#x27;", "'")
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+
+
+@pytest.mark.parametrize("width", [63, 78, 80])  # of a page of 130, 160, 80
+def test_the_terminal_tells_beliefs_with_interval_and_unit(tmp_path, width):
+    report = build(written(tmp_path / "run", quarrel))
+    out = io.StringIO()
+    Console(file=out, width=width).print(estimators(report))
+    shown = out.getvalue()
+    assert max(map(len, shown.splitlines())) <= width
+    assert "…" not in shown
+    lines = " ".join(shown.split())
+    sigma, third = report.estimators.last["sigma"], report.estimators.toxicity[0]
+    values = [f"{1e4 * value:.3f}" for value in (sigma.value, sigma.low, sigma.high)]
+    move = f"{abs(third.move.value):.2f} bps {'against' if third.move.value < 0 else 'for'} us in"
+    for words in (
+        f"sigma {values[0]} bps per √s, 95 %: {values[1]} to {values[2]}",
+        "kappa 9,000 per fraction of price, 95 %: 8,216 to 9,784",
+        "toxicity of a bid ",
+        "toxicity of an ask ",
+        "its forecasts 1.2 % worse than always telling the base rate",
+        f"low toxicity {move} 5 s after {third.fills} fills, ±",
+        f"{100 * third.believed:.0f} % foretold adverse, {100 * third.adverse.value:.0f} % came so",
+        "warm 1 min the time was up, on priors",
+        "change points 2 in volatility or reach",
+        "starved of fills 3 min 20 s",
+    ):
+        assert words in lines
+
+
+def test_sources_of_kappa_that_disagree_are_told(folder, tmp_path):
+    quarrelling = written(tmp_path / "run", quarrel)
+    write(quarrelling)
+    told = ("Own fills (9,000) and robust kappa (100,000) are apart by more than their intervals "
+            "allow; kappa takes own fills, by 80 % of the weight.")  # fmt: skip
+    assert told in words_of(quarrelling)
+    assert told in " ".join(terminal(quarrelling, 80).split())
+    assert "are apart by more" not in words_of(folder)
+    assert "are apart by more" not in terminal(folder, 80)
+
+
+@pytest.mark.parametrize(("other", "names"), [
+    (Estimate(5.0, 4.0, 6.0), ["own", "book"]), (Estimate(5.0, 3.0, 7.0), []),
+    (Estimate(5.0), []), (Estimate(1.0, 0.5, 0.9), ["own", "book"]),
+])  # fmt: skip
+def test_disagreement_is_intervals_that_do_not_meet(other, names):
+    assert disagreeing({"own": Estimate(2.0, 1.0, 3.0), "book": other}) == names
+
+
+def test_moves_are_for_or_against_the_fills(tmp_path):
+    folder = written(tmp_path / "run", quarrel)
+    write(folder)
+    text = words_of(folder)
+    assert "Five seconds after a fill the mid had moved 3.09 bps (2.11 to 4.07) against it" in text
+    assert "its way" not in text
+    assert "in favour of the fills believed" not in text
+    least, most = (build(folder).estimators.toxicity[k].move.value for k in (0, -1))
+    said = [f"{abs(v):.2f} bps {'against' if v < 0 else 'for'}" for v in (most, least)]
+    assert f"moved {said[0]} the fills believed the most toxic and {said[1]} the least" in text
+
+
+def test_a_favourable_move_is_for_the_fills(tmp_path):
+    def good(table):
+        quarrel(table)
+        for end in ("", "_low", "_high"):
+            table[f"markout_5s{end}"] = -table[f"markout_5s{end}"]
+
+    folder = written(tmp_path / "run", good)
+    write(folder)
+    assert "the mid had moved 3.09 bps (2.11 to 4.07) for it" in words_of(folder)
+
+
+def test_toxicity_of_either_side_has_a_picture_of_its_own(folder):
+    text = (folder / PAGE_NAME).read_text()
+    for side in ("a bid", "an ask"):
+        names = [one["name"] for one in
+                 panel(text, "estimator-outcomes", f"Toxicity of {side}")["series"]]  # fmt: skip
+        assert names == ["95 %", "believed"]
+
+
+def test_what_the_change_probability_is_of_is_told(tmp_path):
+    def alarm(table):
+        table["changepoint_probability"] = np.full(len(table["now_ns"]), 0.97)
+        table["changepoint_probability_age_ns"] = np.zeros(len(table["now_ns"]))
+
+    settings = {"estimators": {"changepoint": {"recent": 77}}}
+    folder = written(tmp_path / "run", alarm, scenario=settings)
+    write(folder)
+    assert "the newest change is no more than 77 observations old" in words_of(folder)
+    series = panel((folder / PAGE_NAME).read_text(), "estimator-changes", "Change probability")
+    assert [one["name"] for one in series["series"]] == ["probability", "alarm"]
+    assert unpacked(series["series"][1]["y"]).max() == 1
+
+
+@pytest.mark.parametrize(("section", "origins", "told"), [
+    ({"enabled": False}, {"estimators.enabled": "--set"},
+     "Estimators were off (estimators.enabled: false, set by --set)."),
+    ({"enabled": False}, {}, "Estimators were off (estimators.enabled: false)."),
+    ({"enabled": True}, {}, "the run was too short for a row"),
+])  # fmt: skip
+def test_why_there_is_no_table(tmp_path, section, origins, told):
+    folder = drawn_run(tmp_path / "run", seconds=60, scenario={"estimators": section},
+                       origins=origins)  # fmt: skip
+    write(folder)
+    assert told in words_of(folder)
+    assert told in " ".join(terminal(folder, 80).split())

@@ -48,8 +48,8 @@ def mids(folder, **columns):
         (lambda f: mids(f, ts=[2], mid2=["x"]), "does not hold numbers"),
         (lambda f: (f / "report.json").write_text("[]"), "not a report"),
         (lambda f: (f / "report.json").write_text('{"schema_version": 99}'), "newer"),
-        (lambda f: (f / "report.json").write_text('{"schema_version": 2}'), "not a report"),
-        (lambda f: (f / "report.json").write_text('{"schema_version": 1}'), "no longer read"),
+        (lambda f: (f / "report.json").write_text('{"schema_version": 3}'), "not a report"),
+        (lambda f: (f / "report.json").write_text('{"schema_version": 2}'), "no longer read"),
     ],
 )
 def test_a_bad_folder_is_told_in_one_line(folder, change, told):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -11,10 +12,10 @@ from rich.console import Console
 
 from simmm.cli.study_cost import cost
 from simmm.errors import ScenarioError
-from simmm.estimators.catalogue import estimator
+from simmm.estimators.catalogue import ESTIMATORS, estimator
 from simmm.estimators.observation import AGGRESSOR, KINDS
 from simmm.study import cost as study
-from simmm.study.cost import Costs, _again, study_cost
+from simmm.study.cost import LIMIT_NS, MIX, Cost, Costs, _again, study_cost
 from simmm.study.cost_terminal import render
 from simmm.study.generated_observations import observed
 
@@ -70,8 +71,42 @@ def test_the_table_fits(found: Costs, width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.parametrize(("width", "tables"), [(60, 3), (80, 2), (110, 1), (160, 1)])
+def test_no_figure_and_no_verdict_is_cut(width: int, tables: int) -> None:
+    costs = [
+        Cost(
+            entry.name,
+            entry.row,
+            {KINDS[kind]: 1_000.0 + 100 * at + kind for kind in entry.hears},
+            100.0 + at,
+            (10.1 if at % 2 else 90.1) + at / 10,
+            1_000.0 + at,
+        )
+        for at, entry in enumerate(ESTIMATORS)
+    ]
+    console = Console(width=width, file=io.StringIO())
+    render(Costs(1, dict(MIX), LIMIT_NS, costs, 321.5, 43_210.0), console)
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert text.count("E21 ") == tables
+    assert text.split("\nns. By kind")[0].count("over") == sum(
+        one.per_row > LIMIT_NS for one in costs
+    )
+    words = text.split()
+    for given in costs:
+        figures = [*(f"{ns:,.0f}" for ns in given.update.values()), f"{given.read:.0f}",
+                   f"{given.per_row:.1f}", f"{given.per_trade:,.0f}"]  # fmt: skip
+        assert [one for one in figures if one not in words] == []
+        assert words.count(given.estimator) >= tables
+    assert {"321.5", "43,210", "clock", "aggr.", "bucket", "context", "row", "trade"} <= {*words}
+    assert "over it: bipower" in " ".join(words)
+
+
 @pytest.mark.parametrize(("arguments", "words"), [
     (["--estimator", "hevy_tail"], "did you mean 'heavy_tail'"),
+    (["--estimator", "reach_variation"], "that is a belief of heavy_tail"),
+    (["--estimator", "E99"], "there are: bipower"),
     (["--mix", "AGRESSOR=1"], "did you mean 'AGGRESSOR'"),
     (["--mix", "CLOCK"], "is not KIND=N"),
     (["--mix", "CLOCK=x"], "is not KIND=N"),
@@ -85,6 +120,6 @@ def test_wrong_calls(arguments: list[str], words: str) -> None:
 
 
 def test_the_command_prints_json() -> None:
-    result = CliRunner().invoke(cost, ["--estimator", NAME, "--json", "--no-progress"])
+    result = CliRunner().invoke(cost, ["--estimator", "e7", "--json", "--no-progress"])
     assert result.exit_code == 0, result.output
     assert [one["estimator"] for one in json.loads(result.output)["costs"]] == [NAME]

@@ -1,6 +1,7 @@
 """`simmm study detection`: its exact filter is exact, and its tables say what was found."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 
 from simmm.cli.study import study_group
 from simmm.jit import INTERPRETED
+from simmm.study.recovery import detection
 from simmm.study.recovery.detection import LEVEL, NOISE, PHI, exact_filter, likelihood, series
 
 
@@ -46,4 +48,22 @@ def test_the_command_tells_all_tables() -> None:
     told = CliRunner().invoke(study_group, ["detection", "--seeds", "2", "--series", "40"])
     assert told.exit_code == 0, told.output
     for words in ("E3 volatility_filter", "E21 changepoint", "E20 flow_regime", "false positives"):
-        assert words in told.output
+        assert words in told.stdout
+    for name in ("E3 volatility_filter", "E21 changepoint", "E20 flow_regime", "E25 lead_lag"):
+        assert f"simmm: trying {name} ..." in told.stderr
+
+
+def test_tables_are_made_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is shown before the next is begun, and progress can be left out."""
+    order: list[str] = []
+
+    def made(name: str) -> Callable[[], list[str]]:
+        return lambda: [order.append(name) or f"line of {name}"]  # type: ignore[func-returns-value]
+
+    monkeypatch.setattr(
+        detection, "parts", lambda seeds, series: ((f"{n}: x", made(n)) for n in "ab")
+    )
+    told = CliRunner().invoke(study_group, ["detection", "--no-progress"])
+    assert told.stdout == "a: x\nline of a\n\nb: x\nline of b\n\n"
+    assert told.stderr == ""
+    assert order == ["a", "b"]

@@ -1,6 +1,8 @@
 """`simmm study estimates`: scores against closed forms and scipy, on series made by hand."""
 
 import io
+import re
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -11,9 +13,10 @@ from scipy import stats
 
 from simmm.cli.study import study_group
 from simmm.report.schema import Estimate
-from simmm.study.estimates import scores
+from simmm.study.estimates import compare, scores
 from simmm.study.estimates.found import SCHEMA, Comparison, EstimatesStudy, TapeFound
 from simmm.study.estimates.terminal import render
+from simmm.study.estimates.words import _UNITS, summary
 
 RNG = np.random.default_rng
 
@@ -160,7 +163,30 @@ def test_terminal_fits_and_tells_verdicts(width):
     assert max(len(line) for line in text.splitlines()) <= width
     assert "1 better, 1 worse" in text
     assert "−30.0 to −10.0 %" in text
+    words = " ".join(text.replace("│", " ").split())
+    assert "1 better, 1 worse. Better: sigma 1 min ahead over EWMA 60 s." in words
+    if width == 80:
+        assert words.count("Gain in QLIKE.") == 1
+        assert words.count("Gain in % of the baseline's mean squared error saved.") == 1
     assert "…" not in text
+
+
+def test_what_is_better_is_named():
+    tape = _study().tapes[0]
+    worse = msgspec.structs.replace(tape, comparisons=tape.comparisons[1:])
+    assert summary(worse) == "1 comparisons with baselines: 1 worse."
+    rates = msgspec.structs.replace(tape.comparisons[0], belief="hawkes_intensity", ahead_s=0.0,
+                                    baseline="mean rate 300 s", unit="log score")  # fmt: skip
+    both = msgspec.structs.replace(tape, comparisons=[*tape.comparisons, rates])
+    assert summary(both).endswith(
+        "Better: sigma 1 min ahead over EWMA 60 s; hawkes_intensity over mean rate 300 s."
+    )
+
+
+def test_every_unit_of_a_gain_has_words():
+    sources = Path(compare.__file__).parent.glob("*.py")
+    said = {unit for one in sources for unit in re.findall(r'unit="([^"]+)"', one.read_text())}
+    assert said == {*_UNITS}
 
 
 def test_without_a_tape_the_last_study_is_shown(tmp_path):

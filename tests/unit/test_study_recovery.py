@@ -103,7 +103,12 @@ def test_an_estimator_that_is_right_about_itself_covers() -> None:
 
 @pytest.mark.parametrize(
     ("spread", "worlds", "words"),
-    [(2.0, 400, "too narrow"), (0.5, 400, "too wide"), (1.7, 30, "too narrow?")],
+    [
+        (2.0, 400, "too narrow"),
+        (0.5, 400, "too wide"),
+        (1.7, 30, "agrees"),
+        (2.0, 30, "too narrow?"),
+    ],
 )
 def test_verdicts(spread: float, worlds: int, words: str) -> None:
     found = judged(**normal(worlds, spread)).beliefs[0]
@@ -115,6 +120,43 @@ def test_verdicts_at_their_borders() -> None:
     said = {held: verdict(wilson(held, 400)) for held in (351, 367, 368, 392, 393, 400)}
     assert said == {351: "too narrow", 367: "too narrow?", 368: "covers", 392: "covers",
                     393: "too wide?", 400: "too wide"}  # fmt: skip
+
+
+def test_few_worlds_are_compared_with_what_chance_gives() -> None:
+    said = {held: verdict(wilson(held, 30), 30) for held in (9, 25, 26, 28, 30)}
+    assert said == {9: "too narrow", 25: "too narrow?", 26: "agrees", 28: "agrees", 30: "agrees"}
+    inside = {n: [k for k in range(n + 1) if verdict(wilson(k, n), n) == "agrees"]
+              for n in (20, 60, 399)}  # fmt: skip
+    for n, counts in inside.items():
+        law = stats.binom(n, 0.95)
+        assert law.cdf(counts[0] - 1) <= 0.025 < law.cdf(counts[0])
+        assert law.sf(counts[-1]) <= 0.025
+    assert verdict(wilson(60, 60), 60) == "agrees"
+    assert verdict(wilson(399, 399), 399) == "too wide"
+
+
+def test_the_summary_of_few_worlds_is_no_failure() -> None:
+    def off(least: float, most: float) -> CaseScore:
+        value = 5.0 + np.linspace(least, most, 30)
+        return judged(**normal(30) | {"value": value, "low": value - 1.96, "high": value + 1.96})
+
+    (first,) = summary(Recovery(1, 30, [off(-1.5, 1.5)]))  # all are held
+    assert first == (
+        "In 1 of 1 world that estimators assume, how often the 95 % interval holds the truth "
+        "agrees with 95 %, which 30 draws tell to ± 8 %; 400 would tell whether it is 92 to 98 %."
+    )
+    first, second = summary(Recovery(1, 30, [off(-2.45, 2.1)]))  # 25 are
+    assert first.startswith("In 0 of 1 world")
+    assert second.startswith("In 1 it does not, but so few draws don't tell by how much. E7")
+
+
+def test_the_golden_file_does_not_hold_verdicts() -> None:
+    few, kept = judged(**normal(40)), golden.captured(Recovery(1, 40, [judged(**normal(40))]))
+    (figures,) = kept.values()
+    assert "verdict" not in figures["beliefs"][0]
+    older = {name: {**one, "beliefs": [{**one["beliefs"][0], "verdict": "covers?"}]}
+             for name, one in kept.items()}  # fmt: skip
+    assert [*golden.compare(older, golden.captured(Recovery(1, 40, [few])))] == []
 
 
 def test_silent_and_unjudged_worlds_are_left_out() -> None:
@@ -276,8 +318,15 @@ def test_a_broken_chunk_is_told(tmp_path: Path) -> None:
 def test_names() -> None:
     assert NAME in tried()
     assert chosen([]) == tried()
-    with pytest.raises(ScenarioError, match="did you mean 'heavy_tail'"):
-        chosen(["hevy_tail"])
+    assert chosen(["E14", "heavy_tail", "e7"]) == ["ewma", "heavy_tail"]
+    told = r"^--estimator: there is no 'heavytail'; did you mean 'heavy_tail'\?$"
+    with pytest.raises(ScenarioError, match=told):
+        chosen(["E7", "heavytail"])
+    with pytest.raises(ScenarioError, match="that is a belief of ewma"):
+        chosen(["fast_sigma"])
+    with pytest.raises(ScenarioError) as caught:
+        chosen(["zzz"])
+    assert str(caught.value).count("heavy_tail") == 1
 
 
 @pytest.mark.parametrize("name", tried())
@@ -308,7 +357,7 @@ def test_the_terminal_shows_all_within_its_width(made: tuple[Recovery, Path], wi
     assert max(map(len, text.splitlines())) <= width
     for case in cases_of(NAME):
         assert case.name in text
-    for words in ("covers", "too narrow", "false alarms an hour", "there for good after"):
+    for words in ("agrees", "too narrow", "false alarms an hour", "there for good after"):
         assert words in text
     assert "…" not in text
 

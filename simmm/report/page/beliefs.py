@@ -8,45 +8,42 @@ import numpy as np
 import polars as pl
 
 from simmm.errors import RunError
-from simmm.report.calibration import clock_ns, truth_path
+from simmm.report.calibration import samples
+from simmm.report.calibration_words import covered, no_truth, signed_percent, window
 from simmm.report.page.course import shades, time_chart
 from simmm.report.page.pack import Thinning, packed
-from simmm.report.page.shell import Html, field, table
+from simmm.report.page.shell import Html, field, join, table, tag
 from simmm.report.schema import Calibration, Report
 from simmm.report.tables import Run
+from simmm.report.truth import averaged_sigma, clock_ns, truth_at
 from simmm.report.words import fixed, percent
 
-_REACH = 1.96
 AHEAD_S = 300.0
 _MOST_FIELDS = 24
 _BELIEFS = (
-    ("sigma", "sigma", ("sigma",), "fraction of price / √s"),
-    ("kappa", "kappa", ("kappa",), "1 / fraction of price"),
-    ("A", "arrival", ("A", "arrival"), "aggressors / s and side"),
+    ("sigma", "sigma", "fraction of price / √s"),
+    ("kappa", "kappa", "1 / fraction of price"),
+    ("A", "arrival", "aggressors / s and side"),
 )
 
 
 def belief_chart(run: Run, report: Report) -> tuple[dict[str, Any] | None, str]:
     """Panels of the beliefs, and the sentence on them; None where nothing was believed."""
-    table_, start = run.beliefs, run.info.period.t0_ns
-    grid = Thinning(table_["ts"], start)
+    start = run.info.period.t0_ns
     panels = []
-    for name, column, keys, unit in _BELIEFS:
-        value, sd = table_[column], table_[f"{column}_sd"]
-        known = np.isfinite(value) & (value > 0) & np.isfinite(sd) & (sd > 0)
-        if not known.any():
+    for name, column, unit in _BELIEFS:
+        told = samples(run, column)
+        if not np.isfinite(told.value).any():
             continue
-        value = np.where(known, value, np.nan)
-        low, high = np.maximum(value - _REACH * sd, 0.0), value + _REACH * sd
+        grid = Thinning(told.ts, start)
         series: list[dict[str, Any]] = [
-            {"style": "band", "name": "± 1.96 sd", "colour": "own", "x": grid.x(),
-             "low": packed(grid.low(low)), "high": packed(grid.high(high))},
+            {"style": "band", "name": "95 %", "colour": "own", "x": grid.x(),
+             "low": packed(grid.low(told.low)), "high": packed(grid.high(told.high))},
             {"style": "line", "name": "believed", "colour": "ink", "x": grid.x(),
-             **grid.line(value)},
+             **grid.line(told.value)},
         ]  # fmt: skip
-        label, reference = _reference(run, name, keys)
-        if reference is not None:
-            series.append({"style": "step", "name": label, "colour": "sell", "dash": True,
+        for label, colour, reference in _references(run, column, told.ts):
+            series.append({"style": "step", "name": label, "colour": colour, "dash": True,
                            "x": grid.x(), **grid.line(reference)})  # fmt: skip
         panels.append({"title": name, "unit": unit, "height": 150, "zero": True,
                        "robust": True, "series": series})  # fmt: skip
@@ -58,27 +55,23 @@ def belief_chart(run: Run, report: Report) -> tuple[dict[str, Any] | None, str]:
     return chart, words
 
 
-def _reference(run: Run, name: str, keys: tuple[str, ...]) -> tuple[str, np.ndarray | None]:
-    """Return the truth at each sample, or for sigma what the next minutes brought."""
-    truth = run.info.tape.get("truth")
-    truth = truth if isinstance(truth, dict) else {}
-    path = truth_path(run, truth, name)
-    if path is not None:
-        return "truth", path
-    for key in keys:
-        value = truth.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return "truth", np.full(len(run.beliefs["ts"]), float(value))
-    if name == "sigma":
-        return f"realised in the next {AHEAD_S / 60:g} min", realised_ahead(run)
-    return "", None
+def _references(run: Run, column: str, ts: np.ndarray) -> list[tuple[str, str, np.ndarray]]:
+    """The truth at each time, of sigma also averaged or else what came; name and colour of each."""
+    truth = truth_at(run, column, ts)
+    if truth is not None:
+        found = [("truth of the moment", "sell", truth)]
+        averaged = averaged_sigma(run, ts) if column == "sigma" else None
+        if averaged is not None:
+            found.append(("truth over its window", "held", averaged.values))
+        return found
+    ahead = realised_ahead(run, ts) if column == "sigma" else None
+    return [] if ahead is None else [(f"realised in the next {AHEAD_S / 60:g} min", "sell", ahead)]
 
 
-def realised_ahead(run: Run, ts: np.ndarray | None = None) -> np.ndarray | None:
-    """Volatility that the next `AHEAD_S` seconds realised, at each belief or `ts`, else NaN."""
+def realised_ahead(run: Run, ts: np.ndarray) -> np.ndarray | None:
+    """Volatility that the next `AHEAD_S` seconds realised, at each of `ts`, else NaN."""
     clock = clock_ns(run)
     period = run.info.period
-    ts = run.beliefs["ts"] if ts is None else ts
     steps = max(2, round(AHEAD_S * 1e9 / clock))
     instants = np.arange(period.t0_ns, period.end_ns + 1, clock, dtype=np.int64)
     if len(instants) <= steps + 1 or not len(ts):
@@ -103,20 +96,28 @@ def _words(report: Report) -> str:
         if abs(off) < 0.5:
             text = f"{entry.name} was believed right"
         text += " on average" if entry.against == "truth" else " against what the run realised"
+        if entry.averaged_error is not None and entry.mean is not None:
+            window_off = entry.averaged_error / (entry.mean - entry.averaged_error)
+            text += f" ({signed_percent(window_off)} against the truth over its window)"
         if entry.coverage is not None:
-            text += f", its 95 % band held the truth {percent(entry.coverage, 0)} of the time"
+            text += f", {covered(entry)}"
         told.append(text)
     if not told:
         return "There is nothing to compare the beliefs with."
-    return "; ".join(told)[:1].upper() + "; ".join(told)[1:] + "."
+    last = next((window(entry) for entry in report.calibration if window(entry)), "")
+    return f"{'; '.join(told)[:1].upper()}{'; '.join(told)[1:]}.{last}"
 
 
 def belief_table(report: Report) -> Html:
     """The comparison of `report.json` in figures."""
     rows = [_row(k, entry) for k, entry in enumerate(report.calibration)]
-    columns = ("belief", "against", "reference", "mean", "final", "± 95 %", "mean error",
-               "absolute", "covered", "samples", "unit")  # fmt: skip
-    return table(columns, rows, left=2, remark=True) if rows else Html("")
+    columns = ("belief", "against", "mean error", "covered", "of its window", "reference", "mean",
+               "final", "95 %", "absolute", "samples", "unit")  # fmt: skip
+    if not rows:
+        return Html("")
+    words = no_truth(report)
+    return join(table(columns, rows, left=2, remark=True),
+                *([tag("p", words, class_="note")] if words else []))  # fmt: skip
 
 
 def _row(k: int, entry: Calibration) -> list[object]:
@@ -126,13 +127,17 @@ def _row(k: int, entry: Calibration) -> list[object]:
         value = getattr(entry, name)
         return field(f"{path}.{name}", value, figure_text(value))
 
-    reach = None if entry.final_sd is None else _REACH * entry.final_sd
+    span = "–"
+    if entry.final_low is not None and entry.final_high is not None:
+        span = f"{figure_text(entry.final_low)} to {figure_text(entry.final_high)}"
     error = "–"
     if entry.mean_error is not None and entry.reference:
         error = f"{fixed(100 * entry.mean_error / entry.reference, 1, True)} %"
-    return [entry.name, entry.against, shown("reference"), shown("mean"), shown("final"),
-            figure_text(reach), error, shown("mean_error"),
+    return [entry.name, entry.against, error,
             field(f"{path}.coverage", entry.coverage, percent(entry.coverage, 0)),
+            field(f"{path}.averaged_coverage", entry.averaged_coverage,
+                  percent(entry.averaged_coverage, 0)),
+            shown("reference"), shown("mean"), shown("final"), span, shown("mean_error"),
             f"{entry.samples:,}", entry.unit]  # fmt: skip
 
 

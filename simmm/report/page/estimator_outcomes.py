@@ -64,6 +64,15 @@ def _span(share: Estimate) -> str:
     return "–" if share.low is None else f"{percent(share.low, 0)} to {percent(share.high, 0)}"
 
 
+def moved(bps: float) -> str:
+    """How far the mid moved and whether for or against the fills.
+
+    >>> moved(-3.354), moved(0.5)
+    ('3.35 bps against', '0.50 bps for')
+    """
+    return f"{fixed(abs(bps), 2)} bps {'against' if bps < 0 else 'for'}"
+
+
 def _toxicity_words(told: list[Bucket]) -> str:
     if len(told) == 1:
         return "The toxicity believed before every fill was the same, so nothing can be divided."
@@ -76,8 +85,8 @@ def _toxicity_words(told: list[Bucket]) -> str:
     )  # fmt: skip
     right = end.value < first.value
     return (
-        f"In five seconds the mid moved {fixed(end.value, 2, True)} bps in favour of the fills "
-        f"believed the most toxic and {fixed(first.value, 2, True)} of the least: the order is "
+        f"In five seconds the mid moved {moved(end.value)} the fills believed the most toxic and "
+        f"{moved(first.value)} the least: the order is "
         f"{'right' if right else 'wrong'}, and the difference "
         f"{'is more' if apart else 'is not surely more'} than chance."
     )

@@ -9,21 +9,25 @@ import numpy as np
 
 from simmm.estimators.catalogue import ESTIMATORS
 from simmm.report.belief_table import (
+    KAPPA_SOURCES,
     Alarm,
     BeliefTable,
     WarmUp,
     beliefs_of,
     cause,
     change_points,
-    truth_of,
 )
-from simmm.report.estimator_summary import kappa_weights
+from simmm.report.estimator_summary import kappa_sources, kappa_weights, last_of
 from simmm.report.page.shell import Html, figure, table, tag
+from simmm.report.sources import disagreement
 from simmm.report.tables import Run
+from simmm.report.truth import parameter, truth_at
 from simmm.report.words import MINUS, duration, fixed, percent
 
 NO_DATA = "No data spoke to any of these estimators, so there is nothing to show."
 _PRICE_FIGURES = 7
+#: Beliefs that stand beside the truth further up, in the report's own comparison.
+COMPARED = ("sigma", "kappa", "arrival")
 _LATE = 4  # beliefs named that had their first data last
 
 
@@ -53,21 +57,20 @@ def last(found: BeliefTable, name: str, factor: float = 1.0) -> str:
     return f"{text} ({low} to {high})"
 
 
-def held(found: BeliefTable, name: str, truth: np.ndarray | None, quote_ns: int) -> str:
-    """How often the 95 % interval held the truth, as the end of a sentence."""
-    bounds = found.interval(name)
-    if truth is None or bounds is None:
+def held(run: Run, found: BeliefTable, name: str) -> str:
+    """How often the 95 % interval held the truth while quoting, as the end of a sentence.
+
+    Empty for those that the report compares by itself: one figure for one thing.
+    """
+    truth, bounds = truth_at(run, name, found.ts), found.interval(name)
+    if truth is None or bounds is None or name in COMPARED:
         return ""
-    use = found.known(name) & np.isfinite(truth) & (found.ts >= quote_ns)
+    use = found.known(name) & np.isfinite(truth) & (found.ts >= run.info.period.quote_start_ns)
     if not use.any():
         return ""
     inside = (bounds[0] <= truth) & (truth <= bounds[1])
     share = float(np.count_nonzero(inside & use) / np.count_nonzero(use))
     return f", and its interval held the truth in {percent(share, 0)} of the rows while quoting"
-
-
-def _told(run: Run, found: BeliefTable, name: str) -> str:
-    return held(found, name, truth_of(run, name, found.ts), run.info.period.quote_start_ns)
 
 
 def warm(run: Run, found: BeliefTable, ended: WarmUp | None) -> str:
@@ -132,7 +135,7 @@ def alarms(run: Run, found: BeliefTable, told: list[Alarm]) -> str:
 
 def volatility(run: Run, found: BeliefTable) -> str:
     """The sentence on volatility."""
-    told = f"sigma ended at {last(found, 'sigma', 1e4)} bps / √s{_told(run, found, 'sigma')}"
+    told = f"sigma ended at {last(found, 'sigma', 1e4)} bps / √s{held(run, found, 'sigma')}"
     if found.has("sigma_effective"):
         above = found.value("sigma_effective") > found.value("sigma") * (1 + 1e-9)
         if above.any():
@@ -143,18 +146,22 @@ def volatility(run: Run, found: BeliefTable) -> str:
 
 def intensity(run: Run, found: BeliefTable) -> str:
     """The sentence on kappa, its sources, and arrivals."""
-    told = f"kappa ended at {last(found, 'kappa')}{_told(run, found, 'kappa')}"
+    told = f"kappa ended at {last(found, 'kappa')}{held(run, found, 'kappa')}"
     ends = kappa_weights(found)
     if ends:
         listed = ", ".join(f"{n} {percent(w, 0)}" for n, w in ends.items() if w > 0.005)
         told += f"; it weighed {listed} at the end"
+    names = [f"{name}_kappa" for name in KAPPA_SOURCES]
+    ended = {name: one for name in names if (one := last_of(found, name)) is not None}
+    if apart := disagreement(kappa_sources(ended), ends):
+        told += f". {apart[:1].upper()}{apart[1:]}"
     return f"{told}."
 
 
 def flow(run: Run, found: BeliefTable) -> str:
     """The sentence on the flow of aggressors and where it drives the price."""
     told = f"each aggressor was believed to bring {last(found, 'hawkes_branching')} others"
-    return f"{told[:1].upper()}{told[1:]}{_told(run, found, 'hawkes_branching')}."
+    return f"{told[:1].upper()}{told[1:]}{held(run, found, 'hawkes_branching')}."
 
 
 def changes(run: Run, found: BeliefTable) -> str:
@@ -163,14 +170,31 @@ def changes(run: Run, found: BeliefTable) -> str:
     told = f"{count} alarm{'' if count == 1 else 's'} of a change, in volatility or reach"
     if found.has("run_length"):
         told += f"; volatility was last taken as steady for {last(found, 'run_length')} buckets"
+    recent = int(parameter(run, "changepoint", "recent"))
+    told += (
+        f". The probability is that the newest change is no more than {recent} observations old, "
+        "so it stays near 1 that long after a change. An alarm asks the same of the time since the "
+        "last alarm alone"
+    )
     return f"{told[:1].upper()}{told[1:]}."
+
+
+def _moved(found: BeliefTable) -> str:
+    """How far the mid moved after fills, for or against them."""
+    ended = last_of(found, "markout_5s")
+    if ended is None or ended.value is None:
+        return "moved by an unknown amount"
+    sign = -1.0 if ended.value < 0 else 1.0
+    text = f"moved {number(abs(1e4 * ended.value))} bps"
+    if ended.low is not None and ended.high is not None:
+        bounds = sorted((sign * 1e4 * ended.low, sign * 1e4 * ended.high))
+        text += f" ({' to '.join(number(bound) for bound in bounds)})"
+    return f"{text} {'against' if sign < 0 else 'for'} it"
 
 
 def outcomes(run: Run, found: BeliefTable) -> str:
     """The sentence on what followed own fills, as the maker itself counted it."""
-    told = (
-        f"five seconds after a fill the mid had moved {last(found, 'markout_5s', 1e4)} bps its way"
-    )
+    told = f"five seconds after a fill the mid had {_moved(found)}"
     skill = found.value("toxicity_skill") if found.has("toxicity_skill") else None
     if skill is not None:
         end = float(skill[np.isfinite(skill)][-1])

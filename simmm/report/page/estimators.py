@@ -11,9 +11,9 @@ from simmm.report.belief_table import (
     BeliefTable,
     alarms,
     belief_table,
-    truth_of,
     warm_up,
 )
+from simmm.report.off import no_table
 from simmm.report.page import estimator_outcomes as outcomes
 from simmm.report.page import estimator_words as words
 from simmm.report.page.beliefs import AHEAD_S, realised_ahead
@@ -22,6 +22,7 @@ from simmm.report.page.pack import Thinning, packed
 from simmm.report.page.shell import Html, chart, join, tag
 from simmm.report.schema import Report
 from simmm.report.tables import Run
+from simmm.report.truth import truth_at
 
 LANE_HEIGHT = 17  # as in lanes.js
 _BUCKETS = 700  # a panel is half a page wide
@@ -78,7 +79,10 @@ VOLATILITY = (
     ),
 )
 CHANGES = (
-    Panel("Change probability", "", (Line("changepoint_probability", "of a change", "funding"),)),
+    Panel("Change probability", "of a change not long ago", (
+        Line("changepoint_probability", "probability", "funding"),
+        Line("changepoint", "alarm", "loss"),
+    )),
     Panel("Run length", "since a change", (
         Line("run_length", "volatility, buckets", "ink", "own"),
         Line("reach_run_length", "reach, batches", "held", on=False),
@@ -110,9 +114,11 @@ FLOW = (
     ), _BPS, against_mid=True),
 )  # fmt: skip
 OUTCOMES = (
-    Panel("Toxicity", "chance that a fill now is adverse", (
-        Line("toxicity_bid", "of a bid", "buy", "own"),
-        Line("toxicity_ask", "of an ask", "sell", "own-sell"),
+    Panel("Toxicity of a bid", "chance that a fill now is adverse", (
+        Line("toxicity_bid", "believed", "buy", "own"),
+    )),
+    Panel("Toxicity of an ask", "chance that a fill now is adverse", (
+        Line("toxicity_ask", "believed", "sell", "own-sell"),
     )),
     Panel("Markout after 5 s", "bps of the mid's move", (
         Line("markout_5s", "mean", "ink", "own"),
@@ -126,10 +132,6 @@ _CHARTS = (
     ("estimator-outcomes", "Outcomes of own fills", OUTCOMES, words.outcomes),
 )
 _LEFT = ("estimator-volatility", "estimator-flow", "estimator-changes")
-NONE = (
-    "This run has no table of estimates: its estimators were off, or simmm was older. What the "
-    "strategy believed stands above."
-)
 _KAPPA_COLOURS = dict(zip(KAPPA_SOURCES, ("spread", "held", "holding", "axis"), strict=True))
 _LANES = (
     ("warm", "not warm", "faint", 1.0, ("yes", "no")),
@@ -146,7 +148,8 @@ def section(run: Run, report: Report, charts: dict[str, Any], tables: dict[str, 
     """The whole section; says so where there is nothing to show."""
     found = belief_table(run)
     if found is None:
-        return tag("p", NONE, class_="words")
+        why = no_table(run.info.scenario, report.changes)
+        return tag("p", f"{why} What the strategy believed stands above.", class_="words")
     grid = Thinning(found.ts, run.info.period.t0_ns, _BUCKETS)
     charts["alarms"] = alarm_chart(run, found, grid)
     parts = [
@@ -273,7 +276,7 @@ def _panel(run: Run, found: BeliefTable, grid: Thinning, spec: Panel) -> dict[st
 
 
 def _truth(run: Run, found: BeliefTable, name: str) -> tuple[str, np.ndarray | None]:
-    truth = truth_of(run, name, found.ts)
+    truth = truth_at(run, name, found.ts)
     if truth is None and name == "sigma":
         return f"realised in the next {AHEAD_S / 60:g} min", realised_ahead(run, found.ts)
     return "truth", truth

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simmm.report import remarks
+from simmm.report.calibration_words import doubtful
 from simmm.report.markouts import find_markout
 from simmm.report.page.course import Course
 from simmm.report.page.shell import Html, escape, field, figure, join, tag
@@ -83,9 +84,8 @@ def doubts(report: Report) -> list[str]:
     if unseen >= 0.05:
         found.append(f"{percent(unseen)} of fills were at prices not shown when we joined")
     for belief in report.calibration:
-        if belief.coverage is not None and belief.coverage < 0.75:
-            found.append(f"its belief of {belief.name} held the truth {percent(belief.coverage, 0)}"
-                         " of the time, not 95 %")  # fmt: skip
+        if reason := doubtful(belief):
+            found.append(reason)
     if 0 < report.fills.count < 100:
         found.append(f"only {report.fills.count} fills")
     gaps = report.run.counts.get("gaps", 0)

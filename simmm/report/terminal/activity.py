@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import RenderableType
 from rich.text import Text
 
+from simmm.report.calibration_words import no_truth, window
 from simmm.report.markouts import find_markout
 from simmm.report.schema import HORIZONS_S, Calibration, Estimate, Report
 from simmm.report.terminal.parts import FAINT, pairs, plain_table, section, style_of
@@ -19,6 +20,8 @@ _FLAG_NAMES = {
 _WAYS = {"queue": "by the queue", "through": "by a print beyond", "crossed": "crossed"}
 _PLACES = (("p05", "5 %"), ("p25", "25 %"), ("p50", "median"), ("p75", "75 %"), ("p95", "95 %"),
            ("mean", "mean"))  # fmt: skip
+
+_BPS = 1e4
 
 
 def markouts(report: Report) -> RenderableType:
@@ -147,23 +150,39 @@ def calibration(report: Report) -> RenderableType:
     """Beliefs against the truth, or against what was realised."""
     if not report.calibration:
         return section("Beliefs", Text("Nothing to compare them with.", style=FAINT))
-    table = plain_table("belief", "reference", "mean", "final", "±", "mean error", "covered")
+    windows = any(entry.averaged_coverage is not None for entry in report.calibration)
+    heads = ["belief", "truth", "mean", "final", "±", "error", "held"]
+    if report.calibration[0].against != "truth":
+        heads[1] = "realised"
+    table = plain_table(*heads, *(["window"] if windows else []))
     for entry in report.calibration:
-        values = [entry.reference, entry.mean, entry.final,
-                  None if entry.final_sd is None else 1.96 * entry.final_sd]  # fmt: skip
+        reach = None
+        if entry.final_low is not None and entry.final_high is not None:
+            reach = (entry.final_high - entry.final_low) / 2
+        factor = _BPS if entry.name == "sigma" else 1.0
+        values = [None if v is None else v * factor
+                  for v in (entry.reference, entry.mean, entry.final, reach)]  # fmt: skip
         scale, power = _scale(values)
-        shown = numbers([None if v is None else v / scale for v in values], 4)
+        shown = numbers([None if v is None else v / scale for v in values], 3)
         name = entry.name if not power else f"{entry.name} (1e{power})"
-        table.add_row(name, *shown, _relative_error(entry), percent(entry.coverage, 0))
+        cells = [name, *shown, _relative_error(entry), percent(entry.coverage, 0)]
+        table.add_row(*cells, *([percent(entry.averaged_coverage, 0)] if windows else []))
     against = sorted({entry.against for entry in report.calibration})
     words = {
-        "truth": "Reference: the truth of the generated tape. Covered: samples whose 95 % interval "
-        "holds it (samples of one run are not independent).",
-        "realised": "Reference: the volatility realised over the run, itself an estimate.",
+        "truth": "Truth: of the generated tape. Held: samples whose 95 % interval holds it as "
+        "it was then (samples of one run are not independent).",
+        "realised": "Realised: volatility over the run, itself an estimate.",
     }
-    units = "; ".join(f"{entry.name}: {entry.unit}" for entry in report.calibration)
-    note = f"{' '.join(words[key] for key in against)} Units: {units}."
-    return section("Beliefs", table, note=note)
+    told = [words[key] for key in against]
+    if windows:
+        told.append("Window: the same of the truth averaged over the belief's own window.")
+    told += [text.strip() for entry in report.calibration if (text := window(entry))]
+    units = {"sigma": "bps / √s"}
+    listed = "; ".join(f"{e.name}: {units.get(e.name, e.unit)}" for e in report.calibration)
+    told.append(f"±: half the final 95 % interval. Units: {listed}.")
+    if missing := no_truth(report):
+        told.append(missing)
+    return section("Beliefs", table, note=" ".join(told))
 
 
 def _relative_error(entry: Calibration) -> str:

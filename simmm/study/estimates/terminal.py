@@ -19,6 +19,7 @@ from simmm.study.estimates.words import (
     interval,
     level_words,
     summary,
+    units,
 )
 
 _STYLES = {"better": GAIN, "worse": LOSS, "too few": FAINT, "no better": ""}
@@ -55,7 +56,7 @@ def _tape(found: TapeFound, console: Console) -> None:
         table.add_row(*(Text(title, style=FAINT) for title, _ in (_WIDE if wide else _NARROW)))
         for _, one in members:
             table.add_row(*_cells(one, wide))
-        console.print(section(FAMILIES[name], table))
+        console.print(section(FAMILIES[name], table, note="" if wide else units(members)))
     told = [Text.assemble((f"{key}: ", HEAD), value) for key, value in found.facts.items()]
     console.print(section("In words", *told))
 

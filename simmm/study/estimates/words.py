@@ -16,6 +16,14 @@ FAMILIES = {
     "fills": "Toxicity against what became of own fills",
 }
 _PLACES = {"of MSE": 1, "Brier skill": 1}
+_UNITS = {
+    "QLIKE": "QLIKE",
+    "log score an aggressor": "nats an aggressor",
+    "log score": "nats",
+    "of MSE": "% of the baseline's mean squared error saved",
+    "Brier skill": "% of the baseline's Brier score saved",
+    "ratio": "times what follows at any moment",
+}
 NOTE = (
     "gain: what it scores above the baseline, with its 95 % interval by a block bootstrap over "
     "time; better or worse only if that interval leaves 0 (a ratio: 1) out. level: believed over "
@@ -25,12 +33,25 @@ NOTE = (
 
 
 def summary(found: TapeFound) -> str:
-    """How often which verdict was found."""
+    """How often which verdict was found, and what was better."""
     counts = dict.fromkeys(("better", "no better", "worse", "too few"), 0)
     for one in found.comparisons:
         counts[one.verdict] += 1
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return f"{len(found.comparisons)} comparisons with baselines: {told}."
+    better = [
+        f"{one.belief} {ahead(one)} ahead over {one.baseline}"
+        if one.ahead_s
+        else f"{one.belief} over {one.baseline}"
+        for one in found.comparisons
+        if one.verdict == "better"
+    ]
+    names = f" Better: {'; '.join(better)}." if better else ""
+    return f"{len(found.comparisons)} comparisons with baselines: {told}.{names}"
+
+
+def units(members: Sequence[tuple[int, Comparison]]) -> str:
+    """In which units the gains of a family are."""
+    return f"Gain in {', '.join(dict.fromkeys(_UNITS[one.unit] for _, one in members))}."
 
 
 def about(found: TapeFound) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,18 +103,39 @@ def likelihood(returns: np.ndarray, seeds: int = 100, particles: int = 100) -> L
     )
 
 
-def report(seeds: int, null_series: int) -> str:
-    """Return all tables as text."""
-    filtered = likelihood(series())
-    lines = [
+def parts(seeds: int, null_series: int) -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    """Yield each table's heading and what makes its lines, so that one can tell what is at work."""
+    yield (
         "E3 volatility_filter: likelihood on one series of 250 returns, against a dense grid",
-        f"{filtered.particles} particles, {filtered.seeds} filter seeds: ratio "
-        f"{filtered.ratio:.3f} +- {filtered.ratio_error:.3f}, sd of log {filtered.log_sd:.3f}, "
-        f"RMSE of the log-variance {filtered.rmse:.3f}",
-        "",
+        _likelihood_lines,
+    )
+    yield (
         "E21 changepoint: false alarms against delay, in observations",
+        lambda: _changepoint_lines(seeds),
+    )
+    yield (
+        "E20 flow_regime: false hectic regimes against delay, in intervals",
+        lambda: _regime_lines(seeds),
+    )
+    yield (
+        "E25 lead_lag: false leads, and how often the lag found is the right one",
+        lambda: lead_lag.table(null_series, max(40, null_series // 5)).splitlines(),
+    )
+
+
+def _likelihood_lines() -> list[str]:
+    filtered = likelihood(series())
+    return [
+        f"{filtered.particles} particles, {filtered.seeds} filter seeds:",
+        f"ratio {filtered.ratio:.3f} ± {filtered.ratio_error:.3f}, sd of log "
+        f"{filtered.log_sd:.3f}, RMSE of the log-variance {filtered.rmse:.3f}",
+    ]
+
+
+def _changepoint_lines(seeds: int) -> list[str]:
+    lines = [
         f"{'series':>10} {'factor':>6} {'threshold':>9} {'false / 1000':>12} {'found':>6} "
-        f"{'delay':>6} {'alarms each':>11}",
+        f"{'delay':>6} {'alarms each':>11}"
     ]
     for name in ("volatility", "reach"):
         for point in changes.operating_curve(range(seeds), series=name):
@@ -121,16 +143,15 @@ def report(seeds: int, null_series: int) -> str:
                 f"{name:>10} {point.factor:6.2f} {point.threshold:9.4f} {point.false_alarms:12.2f} "
                 f"{point.found:6.2f} {point.delay:6.1f} {point.alarms:11.2f}"
             )
-    lines += [
-        "",
-        "E20 flow_regime: false hectic regimes against delay, in intervals",
-        f"{'factor':>6} {'threshold':>9} {'false / 1000':>12} {'found':>6} {'delay':>6}",
-    ]
+    return lines
+
+
+def _regime_lines(seeds: int) -> list[str]:
+    lines = [f"{'factor':>6} {'threshold':>9} {'false / 1000':>12} {'found':>6} {'delay':>6}"]
     for factor in (1.0, 0.5):
         for one in flow_regimes.operating_curve(range(max(1, seeds // 2)), factor):
             lines.append(
                 f"{factor:6.2f} {one.threshold:9.4f} {one.false_alarms:12.2f} "
                 f"{one.found:6.2f} {one.delay:6.1f}"
             )
-    lines += ["", "E25 lead_lag", lead_lag.table(null_series, max(40, null_series // 5))]
-    return "\n".join(lines)
+    return lines

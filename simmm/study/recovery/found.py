@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simmm.errors import ScenarioError
 from simmm.estimators.catalogue import ESTIMATORS, estimator
-from simmm.nearest import suggestion
+from simmm.study.names import named
 from simmm.study.recovery import cases as folder
 from simmm.study.recovery.case import Case
 
@@ -37,14 +36,7 @@ def chosen(wanted: Sequence[str]) -> list[str]:
     ScenarioError
         There is no such estimator, or it has no cases.
     """
-    known = tried()
-    for name in wanted:
-        if name not in known:
-            raise ScenarioError(
-                f"--estimator: no cases of '{name}'{suggestion(name, known)}; "
-                f"there are {', '.join(known)}"
-            )
-    return [name for name in known if not wanted or name in wanted]
+    return named(wanted, tried())
 
 
 @cache

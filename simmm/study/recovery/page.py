@@ -23,6 +23,7 @@ from simmm.report.words import duration, fixed, percent
 from simmm.study.recovery.scores import HIGHEST, LOWEST, Accuracy, CaseScore, Lag, Recovery
 from simmm.study.recovery.words import (
     KINDS,
+    RIGHT,
     alarm_sentence,
     figures,
     lag_sentence,
@@ -115,8 +116,9 @@ def _coverage(found: Recovery, at: dict[int, int]) -> Html:
         f"the right; shaded: {percent(LOWEST, 0)} to {percent(HIGHEST, 0)}.",
         tag("div", *rows, class_="recovery"),
         note="Lines are Wilson's 95 % intervals of that share; a square lies outside of what is "
-        "called right, a circle inside. A line that goes on is cut. The last figure is the mean "
-        "width over that of the best possible interval, where that is known.",
+        "called right (with few worlds: of what chance makes of 95 %), a circle inside. A line "
+        "that goes on is cut. The last figure is the mean width over that of the best possible "
+        "interval, where that is known.",
     )  # fmt: skip
 
 
@@ -131,7 +133,7 @@ def _covered_row(case: CaseScore, one: Accuracy, path: str) -> Html:
     start, end = _place(share.low), _place(share.high)
     low, high = _place(LOWEST), _place(HIGHEST)
     cut = " cut-low" if share.low < _LEFT else ""
-    kind = "dot" if LOWEST <= value <= HIGHEST else "dot off"
+    kind = "dot" if one.verdict in RIGHT else "dot off"
     marks = (
         tag("i", class_="band", style=f"left:{low:.2f}%;width:{high - low:.2f}%"),
         tag("i", class_=f"reach{cut}", style=f"left:{start:.2f}%;width:{end - start:.2f}%"),
@@ -236,7 +238,8 @@ def _notes() -> Html:
         "possible estimator believed, in its standard deviations.",
         "Coverage: how often the interval held the truth. Too narrow: the estimator is less sure "
         "than it says. Too wide: it knows more than it says. A question mark: with so few worlds "
-        "that may be chance.",
+        "that may be chance. Agrees: below 400 worlds, a count that 95 % gives in 19 of 20 "
+        "studies.",
         "Shrinks: the width of the interval goes by the number of observations to this power, "
         "from a quarter of the world to its end; −0.5 without forgetting, 0 where the memory is "
         "shorter than the world.",

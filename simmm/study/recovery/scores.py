@@ -6,7 +6,8 @@ counted as silent there and judged in the others.
 
 An interval *covers* if it holds the truth in 92 to 98 % of worlds; 95 % is what it says. Outside of
 that it is *too narrow* or *too wide*, with a question mark as long as so few worlds could also come
-of one that covers.
+of one that covers. Fewer than 400 worlds can't tell such a range: there it *agrees* if the count is
+one of those that a share of 95 % gives in 19 of 20 studies.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from simmm.study.recovery.run import Figures, Samples
 
 SCHEMA = 1
 LOWEST, HIGHEST = 0.92, 0.98  # coverage that is called right
+SAID = 0.95
+ENOUGH = 400  # worlds from which on that range is the rule
 Z95 = 1.959963984540054
 _BINS = 24
 _FEWEST = 2  # worlds for a deviation
@@ -156,15 +159,33 @@ def inner(law: str, value: np.ndarray, sd: np.ndarray, share: float) -> np.ndarr
     return found
 
 
-def verdict(share: Share) -> str:
-    """Say in words whether an interval covers.
+def agrees(share: Share) -> bool:
+    """Whether the count is one that a share of 95 % gives in 19 of 20 studies of as many worlds.
 
-    >>> verdict(wilson(380, 400)), verdict(wilson(340, 400)), verdict(wilson(36, 40))
+    >>> [agrees(wilson(count, 20)) for count in (16, 17, 20)]
+    [False, True, True]
+    """
+    low, high = stats.binom.interval(SAID, share.of, SAID)
+    return bool(low <= share.count <= high)
+
+
+def verdict(share: Share, seeds: int = ENOUGH) -> str:
+    """Say in words whether an interval covers; with few `seeds`, whether it agrees with 95 %.
+
+    >>> verdict(wilson(380, 400)), verdict(wilson(340, 400)), verdict(wilson(365, 400))
     ('covers', 'too narrow', 'too narrow?')
+    >>> verdict(wilson(26, 30), 30), verdict(wilson(25, 30), 30), verdict(wilson(9, 30), 30)
+    ('agrees', 'too narrow?', 'too narrow')
     """
     p = share.value
     if p is None:
         return "silent"
+    if seeds < ENOUGH:
+        if agrees(share):
+            return "agrees"
+        if p < SAID:
+            return "too narrow" if share.high < LOWEST else "too narrow?"
+        return "too wide" if share.low > HIGHEST else "too wide?"
     if p < LOWEST:
         return "too narrow" if share.high < LOWEST else "too narrow?"
     if p > HIGHEST:
@@ -188,13 +209,13 @@ def _case(one: Samples, seeds: int) -> CaseScore:
         kind=case.kind,
         doc=case.doc,
         parameters=dict(case.parameters),
-        beliefs=[_accuracy(entry, name, figures) for name in case.beliefs],
+        beliefs=[_accuracy(entry, name, figures, seeds) for name in case.beliefs],
         lags=lags,
         alarms=_alarms(case.alarm, figures) if case.alarm else None,
     )
 
 
-def _accuracy(entry: Estimator, name: str, figures: Figures) -> Accuracy:
+def _accuracy(entry: Estimator, name: str, figures: Figures, seeds: int) -> Accuracy:
     belief = next(one for one in entry.beliefs if one.name == name)
 
     def column(figure: str) -> np.ndarray:
@@ -235,7 +256,7 @@ def _accuracy(entry: Estimator, name: str, figures: Figures) -> Accuracy:
         width=None if code else _mean((high - low) / (2 * Z95 * get("ideal_sd"))),
         shrinks=_shrinking(get("quarter"), high - low),
         right=right,
-        verdict="" if covered is None else verdict(covered),
+        verdict="" if covered is None else verdict(covered, seeds),
     )
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from simmm.report.words import MINUS, duration, fixed, percent
-from simmm.study.recovery.scores import Accuracy, Alarms, CaseScore, Lag, Recovery, Share
+from simmm.study.recovery.scores import (
+    ENOUGH,
+    SAID,
+    Accuracy,
+    Alarms,
+    CaseScore,
+    Lag,
+    Recovery,
+    Share,
+)
 
 WIDEST = 1.25  # mean width of an interval over the ideal one that is still called good
+RIGHT = ("covers", "agrees")
 _NAMED = 20  # uncertain cases that are still named one by one
 KINDS = {
     "assumed": "the world it assumes",
@@ -43,7 +54,7 @@ def told(one: Accuracy) -> str:
     """Verdict on one belief, with its width where that is too wide."""
     if one.right is not None:
         return f"right {percent(one.right.value, 0)}"
-    wide = one.width is not None and one.width > WIDEST and one.verdict == "covers"
+    wide = one.width is not None and one.width > WIDEST and one.verdict in RIGHT
     return f"{one.verdict}, wide" if wide else one.verdict
 
 
@@ -76,21 +87,21 @@ def alarm_sentence(alarms: Alarms) -> str:
 def summary(found: Recovery) -> list[str]:
     """The answer in sentences: in which of the worlds they assume intervals cover."""
     judged = list(_assumed(found.scores))
-    right = [one for _, one in judged if one.verdict == "covers"]
+    right = [one for _, one in judged if one.verdict in RIGHT]
     unclear = [pair for pair in judged if pair[1].verdict.endswith("?")]
-    sentences = [
-        f"In {len(right)} of {len(judged)} worlds that estimators assume, the 95 % interval holds "
-        "the truth in 92 to 98 % of draws."
-    ]
+    few = found.seeds < ENOUGH
+    sentences = [_first(len(right), len(judged), found.seeds)]
     for kind in ("too narrow", "too wide", "silent"):
         names = _named(pair for pair in judged if pair[1].verdict == kind)
         if names:
             sentences.append(f"{kind.capitalize()}: {names}.")
     if unclear:
-        few = f" {_named(unclear)}." if len(unclear) <= _NAMED else ""
+        names = f" {_named(unclear)}." if len(unclear) <= _NAMED else ""
         sentences.append(
-            f"In {len(unclear)} the share lies outside of that, but so near that chance alone "
-            f"could do it with {found.seeds} draws.{few}"
+            f"In {len(unclear)} it does not, but so few draws don't tell by how much.{names}"
+            if few
+            else f"In {len(unclear)} the share lies outside of that, but so near that chance alone "
+            f"could do it with {found.seeds} draws.{names}"
         )
     wide = [
         f"{case.row} {one.belief} in {case.case} ({fixed(one.width, 2)})"
@@ -100,6 +111,17 @@ def summary(found: Recovery) -> list[str]:
     if wide:
         sentences.append(f"Intervals over {WIDEST} times the ideal width: {'; '.join(wide)}.")
     return sentences
+
+
+def _first(right: int, judged: int, seeds: int) -> str:
+    begin = f"In {right} of {judged} {'world' if judged == 1 else 'worlds'} that estimators assume"
+    if seeds >= ENOUGH:
+        return f"{begin}, the 95 % interval holds the truth in 92 to 98 % of draws."
+    reach = 1.96 * math.sqrt(SAID * (1 - SAID) / seeds)
+    return (
+        f"{begin}, how often the 95 % interval holds the truth agrees with 95 %, which {seeds} "
+        f"draws tell to ± {percent(reach, 0)}; {ENOUGH} would tell whether it is 92 to 98 %."
+    )
 
 
 def _named(pairs: Iterable[tuple[CaseScore, Accuracy]]) -> str:
