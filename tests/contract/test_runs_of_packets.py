@@ -100,5 +100,5 @@ def test_prints_after_a_silence_are_not_measured_from_the_touch_before_it(
     reach = runs.simulation.stacks["states"]["kappa"]["excess"][0]
     assert 0.0 < reach.max() < 0.5 * (AWAY - 1.0)
     rows = runs.rows("estimates")
-    assert (rows["ts"] > back_ts).sum() > 10
-    assert (rows["ts"] < back_ts - SILENCE_NS).sum() > 10
+    assert (rows["now_ns"] > back_ts).sum() > 10
+    assert (rows["now_ns"] < back_ts - SILENCE_NS).sum() > 10

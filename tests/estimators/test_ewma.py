@@ -97,15 +97,17 @@ def test_sigma_is_the_weighted_average(ticks):
     assert last["sigma_low"] * last["sigma_high"] == pytest.approx(last["sigma"] ** 2)
 
 
-def test_a_silence_counts_with_its_true_duration():
-    """A walk of which a minute is not seen gives what its returns give, that one included."""
+def test_a_silence_counts_with_its_true_duration_as_one_return():
+    """Of a walk of which a minute is not seen; one return tells as much however long it took."""
     steps = np.array([1.0, -1.0, 2.0, -1.0, -1.0] * 80)
     mids = grid_path(steps, 1e-3)
     shown = mids.copy()
     shown[100:160] = 0.0
-    squares = (np.diff(np.log(shown[shown > 0.0])) ** 2).sum()
+    seconds = np.diff(np.flatnonzero(shown > 0.0))
+    assert sorted(set(seconds)) == [1, 61]
+    squares = np.diff(np.log(shown[shown > 0.0])) ** 2 / seconds
     last = _last(on_clock(shown), ENDLESS)
-    assert last["sigma"] == pytest.approx(math.sqrt(squares / 400.0), rel=1e-12)
+    assert last["sigma"] == pytest.approx(math.sqrt(squares.mean()), rel=1e-12)
 
 
 def test_while_nothing_is_known_values_stay_and_intervals_widen():

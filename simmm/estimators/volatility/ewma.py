@@ -24,9 +24,10 @@ that is known and doesn't move is news: sigma falls, but the window is taken to 
 move of the usual size (Jeffreys' prior of a count), so it doesn't fall to 0.
 
 An interval without a known mid adds nothing; the next return spans the silence and is divided by
-its true duration, but weighs and makes forget no more than `longest_s`: it is one return only.
+its true duration, but weighs and makes forget as one tick does, and no more than `longest_s`.
 While the mid is unknown the values stay and r grows as in `silence.py`, by each window's half-life,
-up to that of half a move. Mids that come late or twice (no time passed) are ignored. Unknown (value
+up to that of half a move; seen again, the old sums have the weight beside new returns that this
+variance gives them. Mids that come late or twice (no time passed) are ignored. Unknown (value
 0, age -1) is the volatility until `minimum_returns` effective returns and `minimum_moves` moves
 were seen: of a price that never moved nothing honest can be said.
 
@@ -140,10 +141,12 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
     mid = o.mid
     known = is_finite(mid) and mid > 0.0
     seconds = seconds_since_tick(s, known, o.now)
-    if not known or s.excess[0] > 0.0 or s.excess[1] > 0.0:
-        _count_silence(s, p, known, seconds)
     if not known:
+        _count_silence(s, p, seconds)
         return
+    for k in range(WINDOWS):
+        if s.excess[k] > 0.0:
+            _discount(s, p, k)
     if s.last_mid == 0.0:
         s.last_mid = mid
         s.last_ts = o.now
@@ -153,26 +156,43 @@ def update(s: Any, p: Any, o: Any, b: Any) -> None:
         return
     ratio = mid / s.last_mid
     if 1.0 / LARGEST_RATIO < ratio < LARGEST_RATIO:
-        _take(s, p, float(elapsed_ns) / NS_PER_S, log(ratio))
+        elapsed = float(elapsed_ns) / NS_PER_S
+        counted = min(elapsed, p.longest_s)
+        if seconds > 0.0:
+            counted = min(counted, seconds)
+        _take(s, p, elapsed, counted, log(ratio))
     s.last_mid = mid
     s.last_ts = o.now
 
 
 @kernel
-def _count_silence(s: Any, p: Any, known: bool, seconds: float) -> None:
-    """Let the intervals grow while the mid is unknown, and what that added go afterwards."""
-    s.excess[0] = excess_after(s.excess[0], known, seconds, p.half_life_s)
-    s.excess[1] = excess_after(s.excess[1], known, seconds, p.fast_half_life_s)
-    if not known:
-        for k in range(WINDOWS):
-            if s.value[k] > 0.0:
-                _settle(s, p, k)
+def _discount(s: Any, p: Any, k: int) -> None:
+    """Seen again: what is held has the weight beside what comes that its variance now gives it."""
+    share = 1.0 / (1.0 + s.excess[k])
+    s.excess[k] = 0.0
+    if not s.weight_squared[k] > 0.0:
+        return
+    returns = s.weight[k] * s.weight[k] / s.weight_squared[k]
+    left = max(share * returns, min(returns, p.minimum_returns))
+    s.weight[k] *= share
+    s.square[k] *= share
+    s.fourth[k] *= share
+    s.weight_squared[k] = s.weight[k] * s.weight[k] / left
 
 
 @kernel
-def _take(s: Any, p: Any, seconds: float, change: float) -> None:
+def _count_silence(s: Any, p: Any, seconds: float) -> None:
+    """Let the intervals grow while the mid is unknown."""
+    s.excess[0] = excess_after(s.excess[0], False, seconds, p.half_life_s)
+    s.excess[1] = excess_after(s.excess[1], False, seconds, p.fast_half_life_s)
+    for k in range(WINDOWS):
+        if s.value[k] > 0.0:
+            _settle(s, p, k)
+
+
+@kernel
+def _take(s: Any, p: Any, seconds: float, counted: float, change: float) -> None:
     """Add a return to both windows and say what they hold."""
-    counted = min(seconds, p.longest_s)
     kept = retention(counted, p.half_life_s, 1.0, p.half_life_ticks)
     if change != 0.0:
         s.moves += 1
