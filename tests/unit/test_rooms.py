@@ -12,7 +12,7 @@ import simmm
 PACKAGE = Path(simmm.__file__).parent
 TABLE = PACKAGE.parent / "docs" / "architecture.md"
 #: Imports inside functions that save time where they aren't needed: the file and the room.
-LATE = {("simmm/strategy/faults.py", "simmm/report")}
+LATE = {("simmm/strategy/faults.py", "simmm/report"), ("simmm/backtest.py", "simmm/report")}
 
 
 def rooms() -> dict[str, int]:
