@@ -45,7 +45,7 @@ one: S = n times their mean. Where more came S varies less than its law says, an
 later. Duplicates count twice; the order of aggressors within an observation is nothing.
 
 On tapes: in the minute after alarms variance was above the usual on most tapes, but alarms are few
-and chance explains nearly all of it.
+and chance explains it.
 
 Source: Adams and MacKay, "Bayesian Online Changepoint Detection" (2007), Algorithm 1; the gamma
 model is conjugate (textbook). That P(r = 0) is the hazard: their equations, summed.

@@ -41,7 +41,8 @@ Where it is wrong: if there is but one regime, the states share it and their nam
 arrivals cluster over more than an interval, clusters are taken for regimes. The expected dwell is
 interval_s / (1 - stay) only if dwells are geometric.
 
-On tapes: on several, variance and aggressors of the minute after a hectic state were beyond chance.
+On tapes: in hectic states the next minute's variance and aggressors were beyond chance on the one
+long tape, aggressors on one other.
 
 Source: forward filter, Rabiner (1989); the forward-only expectations are in Cappe, "Online EM
 algorithm for hidden Markov models" (2011), section 2.2.
