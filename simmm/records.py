@@ -145,7 +145,6 @@ BACKSTOP = 128  # and took it over itself, at the mark
 
 # own orders as the maker sees them
 FREE, PENDING, RESTING, CANCELLING, MODIFYING = range(5)
-ORDER_STATE_NAMES = ("free", "pending", "resting", "cancelling", "modifying")
 
 ORDER_SLOTS = 64  # own orders alive or in flight per market
 RING = 1024  # requests or responses in flight per market

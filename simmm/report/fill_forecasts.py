@@ -120,8 +120,10 @@ def share_of(adverse: np.ndarray, use: np.ndarray, cluster: np.ndarray) -> Estim
             size = min(float(count), share * (1 - share) / (reach * reach))
     centre = (share + _Z * _Z / (2 * size)) / (1 + _Z * _Z / size)
     root = math.sqrt(share * (1 - share) / size + _Z * _Z / (4 * size * size))
-    reach = _Z * root / (1 + _Z * _Z / size)
-    return Estimate(share, max(0.0, centre - reach), min(1.0, centre + reach), plain.clusters)
+    root /= 1 + _Z * _Z / size
+    reach = _Z * root
+    low, high = max(0.0, centre - reach), min(1.0, centre + reach)
+    return Estimate(share, low, high, se=root, clusters=plain.clusters)
 
 
 def depths(run: Run) -> np.ndarray:

@@ -28,7 +28,6 @@ CASE = {case.name: case for case in CASES}
 DEFAULT = {
     name: spec.default for name, spec in estimator("volatility_regime").parameters.fields.items()
 }
-BATCH_S = DEFAULT["half_life_s"] / 8.0
 
 
 def ticks(count: int, seconds: float) -> np.ndarray:

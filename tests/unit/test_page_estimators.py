@@ -179,6 +179,10 @@ def test_shares_have_an_interval_even_if_all_are_alike():
     burst = share_of(np.zeros(9, bool), np.ones(9, bool), np.zeros(9, int))
     assert burst.high > 0.7  # one minute tells what one fill does
     assert share_of(np.zeros(3, bool), np.zeros(3, bool), np.zeros(3, int)) == Estimate(None)
+    half = share_of(np.arange(400) % 2 == 0, np.ones(400, bool), np.arange(400))
+    assert half.se == pytest.approx(0.025, rel=0.1)
+    assert half.clusters == 400
+    assert half.high - half.low == pytest.approx(2 * 1.96 * half.se, rel=0.01)
 
 
 def test_the_fit_over_depth_is_the_formula_of_its_beliefs(folder):

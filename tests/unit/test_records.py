@@ -82,7 +82,6 @@ def test_codes_and_names_go_together() -> None:
     assert records.TIF_NAMES[records.ALO] == "alo"
     assert records.RESPONSE_NAMES[records.EXPIRED] == "expired"
     assert records.REASON_NAMES[records.OUT_OF_WINDOW] == "price too far from the market"
-    assert records.ORDER_STATE_NAMES[records.MODIFYING] == "modifying"
     assert (
         len(records.REASON_NAMES)
         == venue_records.venue_dtype(published.State)["rejections"].shape[0]

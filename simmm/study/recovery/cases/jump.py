@@ -14,7 +14,6 @@ SIGMA = 1e-4  # per root second
 BUCKET_S = 5.0
 SHARE, RATIO = 0.05, 4.0
 COUNT, WINDOW = 1500, 1000
-HALF_LIFE = 100.0  # returns, of the running share
 
 
 def _labels(rng: np.random.Generator, shares: np.ndarray) -> np.ndarray:
