@@ -10,7 +10,7 @@ from tests.contract.cases import CASES, Heads
 from tests.contract.runs import run_job, run_jobs_apart
 from tests.contract.tapes import split
 
-HASH_SEEDS = ("0", "1", "2", "1000", "random")
+HASH_SEEDS = ("0", "1", "random")
 SHORT_ROWS = 1_500
 
 
