@@ -24,9 +24,11 @@ from simmm_tape import market_rules, write_simmm_tape
 
 from simmm import maker_records, output_records, records, venue_records
 from simmm.book import best_ask, best_bid, clear, set_depth
+from simmm.estimator_entry import StackHandle
 from simmm.feed import Feed
 from simmm.jit import compiled
 from simmm.maker import open_maker
+from simmm.packets import see_packets
 from simmm.simulation import Simulation
 from simmm.strategy.load import load_strategy
 from simmm.tape import Chunk
@@ -43,11 +45,10 @@ from simmm.venue.queue.published import (
     trade,
     watch,
 )
-from simmm.views import see_packets
 
 COUNT = 200_000
 BOOK_WINDOW = 1 << 14
-Timed = Callable[..., None]
+Timed = Callable[..., tuple[tuple[Any, ...], Any]]
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +68,20 @@ def chunk(folder: Path) -> Chunk:
 
 @pytest.fixture
 def timed(benchmark: Any) -> Timed:
-    """Time a call with fresh arguments each round; note the cost of one of `count`."""
+    """Time a call with fresh arguments each round; note the cost of one of `count`.
 
-    def run(function: Callable[..., Any], setup: Callable[[], tuple[Any, ...]], count: int) -> None:
-        function(*setup())  # compiles
+    Returns the arguments and the result of a call that isn't timed.
+    """
+
+    def run(
+        function: Callable[..., Any], setup: Callable[[], tuple[Any, ...]], count: int
+    ) -> tuple[tuple[Any, ...], Any]:
+        arguments = setup()
+        result = function(*arguments)  # compiles
         benchmark.pedantic(function, setup=lambda: (setup(), {}), rounds=15, warmup_rounds=1)
         benchmark.extra_info["ns_per_event"] = round(benchmark.stats.stats.min * 1e9 / count, 2)
         print(f"  {benchmark.name}: {benchmark.extra_info['ns_per_event']} ns")
+        return arguments, result
 
     return run
 
@@ -108,7 +116,8 @@ def test_book_row_and_both_bests(timed: Timed, folder: Path) -> None:
     levels[0] = False  # the row that clears the book
     is_bid = (columns["side"][levels] > 0).astype(np.int64)
     px, lots = columns["px_ticks"][levels], columns["qty_lots"][levels]
-    timed(_depth_rows, lambda: (_book(), is_bid, px, lots), len(px))
+    _, spreads = timed(_depth_rows, lambda: (_book(), is_bid, px, lots), len(px))
+    assert spreads > 0
 
 
 @compiled
@@ -130,11 +139,12 @@ def test_queue_trade_and_depth(timed: Timed, model: str) -> None:
     sizes = rng.integers(1, 200_000, COUNT + 1)
     settings = np.zeros(1, venue_records.QueueSettings)
     settings["form"], settings["n"] = queue_model(model).form, 3.0
-    timed(
+    _, filled_lots = timed(
         _queue_events,
         lambda: (np.zeros(1, published.State), settings, sizes[:-1], sizes[1:]),
         COUNT,
     )
+    assert filled_lots > 0
 
 
 @compiled
@@ -156,21 +166,23 @@ def test_venue_row(timed: Timed, chunk: Chunk) -> None:
         mails, outputs = np.zeros(1, records.Mail), np.zeros(1, output_records.Outputs)
         return _window(chunk), venues, books, mails, outputs
 
-    timed(_venue_rows, setup, len(chunk.tag))
+    (windows, *_), _ = timed(_venue_rows, setup, len(chunk.tag))
+    assert windows["packet"][0] == windows["packet_hi"][0] > 0
 
 
 @compiled
-def _maker_rows(windows: Any, makers: Any, books: Any) -> None:
-    see_packets(makers[0], books[0], windows[0], records.NEVER)
+def _maker_rows(windows: Any, stacks: Any, makers: Any, books: Any) -> None:
+    see_packets(stacks[0], makers[0], books[0], windows[0], records.NEVER)
 
 
 def test_maker_row(timed: Timed, chunk: Chunk) -> None:
     def setup() -> tuple[np.ndarray, ...]:
         makers = np.zeros(1, maker_records.Maker)
-        open_maker(makers.view(np.recarray)[0], 0.0, 0.0)
-        return _window(chunk), makers, _book()
+        open_maker(makers.view(np.recarray)[0])
+        return _window(chunk), np.zeros(1, StackHandle), makers, _book()
 
-    timed(_maker_rows, setup, len(chunk.tag))
+    (windows, *_), _ = timed(_maker_rows, setup, len(chunk.tag))
+    assert windows["arrival"][0] == windows["arrival_hi"][0] > 0
 
 
 @pytest.mark.parametrize("case", STRATEGIES)
@@ -187,4 +199,5 @@ def test_whole_run_row(timed: Timed, chunk: Chunk, case: str) -> None:
     def run(simulation: Simulation, chunks: Any) -> None:
         simulation.run(chunks, lambda table, rows: None)
 
-    timed(run, setup, len(chunk.tag))
+    (simulation, _), _ = timed(run, setup, len(chunk.tag))
+    assert simulation.rows == len(chunk.tag)

@@ -68,7 +68,8 @@ def test_what_contradicts_itself_is_refused(name: str, settings: str, wrong: str
 
 
 def test_what_is_equal_is_fine() -> None:
-    load("estimators.jump.minimum_returns=60", "estimators.jump.window=60")
+    found = load("estimators.jump.minimum_returns=60", "estimators.jump.window=60")
+    assert found.scenario.estimators.jump.minimum_returns == 60
 
 
 def test_several_are_compared_in_their_order() -> None:
