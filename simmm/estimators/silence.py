@@ -12,6 +12,7 @@ the variance to a quarter. So with `excess` what the variance has more of, as a 
 It is counted at the ticks of the clock and is 0 to the bit as long as the market never was unknown.
 Where data doesn't come by itself once the market is seen, as own fills don't, excess falls by what
 is really forgotten for something new: `count_unknown` and `replace`.
+E14 keeps no excess once the market is seen: its old sums weigh 1 / (1 + excess) from then on.
 After eight half-lives it grows no more. Each estimator says what else the variance is bounded by:
 what it would believe of a market without data.
 The state that is handed in has the fields `SILENT`.
